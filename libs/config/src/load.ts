@@ -1,0 +1,36 @@
+import 'reflect-metadata';
+import { plainToInstance } from 'class-transformer';
+import { validateSync } from 'class-validator';
+import { Environment } from './schema.js';
+
+export class ConfigError extends Error {
+  constructor(readonly problems: string[]) {
+    super(`The configuration is not usable:\n${problems.map((p) => `  - ${p}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Reads and checks everything at once; throws a ConfigError that names every problem. An empty value counts as not given. */
+export function loadEnvironment(source: NodeJS.ProcessEnv = process.env): Environment {
+  const given: Record<string, string> = {};
+  for (const key of ENVIRONMENT_KEYS) {
+    const value = source[key];
+    if (value !== undefined && value !== '') given[key] = value;
+  }
+  const environment = plainToInstance(Environment, given, { exposeDefaultValues: true });
+  const problems = validateSync(environment, { skipMissingProperties: false }).flatMap((error) =>
+    error.value === undefined
+      ? [`${error.property} is not set`]
+      : Object.values(error.constraints ?? {}).map((c) => (c.includes(error.property) ? c : `${error.property}: ${c}`)),
+  );
+  if (problems.length > 0) throw new ConfigError(problems);
+  return environment;
+}
+
+export const ENVIRONMENT_KEYS: string[] = Object.keys(new Environment());
+
+export const listOf = (value: string): string[] =>
+  value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');

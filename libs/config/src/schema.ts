@@ -1,0 +1,82 @@
+import { Type } from 'class-transformer';
+import { IsIn, IsInt, IsNumber, IsOptional, IsString, Matches, Max, Min, MinLength } from 'class-validator';
+
+/**
+ * Every environment variable that the product reads, with its default. The same keys stand in
+ * `.env.example`, `docker/compose.yaml` and `k8s/base` (a test holds them together).
+ * A field without a default and without `@IsOptional` must be given.
+ */
+export class Environment {
+  @IsIn(['development', 'production', 'test']) NODE_ENV = 'production';
+  @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']) LOG_LEVEL = 'info';
+
+  // The record and the work in hand
+  @Matches(/^postgres(ql)?:\/\//, { message: 'DATABASE_URL must be a postgres:// URL' }) DATABASE_URL: string;
+  @Type(() => Number) @IsInt() @Min(2) DATABASE_POOL_SIZE = 10;
+  @Matches(/^rediss?:\/\//, { message: 'REDIS_URL must be a redis:// or rediss:// URL' }) REDIS_URL: string;
+
+  // Objects: chunks and media
+  @IsIn(['directory']) STORAGE_DRIVER = 'directory';
+  @IsString() @MinLength(1) STORAGE_DIR: string;
+  /** Finished segments wait here until the store has confirmed them; local to a transcode process. */
+  @IsString() @MinLength(1) SCRATCH_DIR = '/tmp/sluice-scratch';
+
+  // Network
+  @IsString() BIND_ADDRESS = '127.0.0.1';
+  @Type(() => Number) @IsInt() @Min(0) @Max(65535) UPLOAD_PORT = 4101;
+  @Type(() => Number) @IsInt() @Min(0) @Max(65535) TRANSCODE_PORT = 4102;
+  @Type(() => Number) @IsInt() @Min(0) @Max(65535) SEGMENT_UPLOAD_PORT = 4103;
+  @Type(() => Number) @IsInt() @Min(0) @Max(65535) GATEWAY_PORT = 4100;
+  /** Host at which other services reach this process; a pod's IP on Kubernetes. */
+  @IsString() ADVERTISED_HOST = '127.0.0.1';
+  /** Comma-separated host names (without port) that requests may name; loopback names are always allowed on loopback. */
+  @IsString() ALLOWED_HOSTS = '';
+  /** Comma-separated origins (scheme://host:port) whose pages may call us. */
+  @IsString() ALLOWED_ORIGINS = '';
+  /** Base URLs as a browser sees them. Empty: made from the port on loopback. */
+  @IsString() PUBLIC_UPLOAD_URL = '';
+  @IsString() PUBLIC_GATEWAY_URL = '';
+  /** Signs requests between services; at least 32 characters, the same for all of them. */
+  @IsString() @MinLength(32, { message: 'INTERNAL_SECRET must have at least 32 characters' }) INTERNAL_SECRET: string;
+
+  // Uploads (S3-04)
+  @Type(() => Number) @IsInt() @Min(1) UPLOAD_MAX_FILE_SIZE = 524_288_000;
+  @Type(() => Number) @IsInt() @Min(1) UPLOAD_MAX_CHUNK_SIZE = 10_485_760;
+  @Type(() => Number) @IsNumber() @Min(0.001) UPLOAD_SESSION_TIMEOUT_HOURS = 24;
+  @IsString() UPLOAD_ALLOWED_EXTENSIONS = '.mp4,.m4v,.mov,.avi,.mkv,.webm,.ogg,.ogv,.3gp,.ts,.m2ts';
+  @IsIn(['true', 'false']) ENABLE_DEDUPLICATION = 'true';
+
+  // Processing
+  @Type(() => Number) @IsInt() @Min(1) @Max(10) DEFAULT_PROCESSING_PRIORITY = 5;
+  /** ffmpeg runs that encode at once in one transcode process. */
+  @Type(() => Number) @IsInt() @Min(1) @Max(256) SPAN_CONCURRENCY = 2;
+  /** Copied rungs and audio tracks at once in one transcode process. */
+  @Type(() => Number) @IsInt() @Min(1) @Max(256) FOLLOWER_CONCURRENCY = 2;
+  /** Segments in flight to the store in one segment-upload process. */
+  @Type(() => Number) @IsInt() @Min(1) @Max(256) SEGMENT_CONCURRENCY = 8;
+  @Type(() => Number) @IsNumber() @Min(1) @Max(10) SEGMENT_SECONDS = 4;
+  @Type(() => Number) @IsNumber() @Min(1) @Max(600) SPAN_SECONDS = 20;
+  /** Encoder threads per rung; part of the plan, because the thread count changes the bits. */
+  @Type(() => Number) @IsInt() @Min(1) @Max(64) ENCODER_THREADS = 2;
+  @IsIn(['ultrafast', 'superfast', 'veryfast', 'faster', 'fast', 'medium', 'slow']) ENCODER_PRESET = 'veryfast';
+  /** Segments per rendition and process that may wait for the store before ffmpeg is held (S0-12). */
+  @Type(() => Number) @IsInt() @Min(1) @Max(1000) HANDOVER_WINDOW = 10;
+  @IsString() FFMPEG_PATH = 'ffmpeg';
+  @IsString() FFPROBE_PATH = 'ffprobe';
+  /** S4-02 */
+  @Type(() => Number) @IsNumber() @Min(0.1) FFMPEG_STALL_GRACE_SECONDS = 30;
+  @Type(() => Number) @IsNumber() @Min(0.1) FFMPEG_STALL_SECONDS = 90;
+
+  // Recovery
+  @Type(() => Number) @IsNumber() @Min(0.2) QUEUE_LOCK_SECONDS = 5;
+  @Type(() => Number) @IsNumber() @Min(0.2) LEASE_SECONDS = 8;
+  @Type(() => Number) @IsNumber() @Min(0.1) RECONCILE_INTERVAL_SECONDS = 5;
+  @Type(() => Number) @IsNumber() @Min(0) SHUTDOWN_GRACE_SECONDS = 30;
+
+  // Live progress
+  @IsIn(['true', 'false']) WEBSOCKET_ENABLED = 'true';
+  @Type(() => Number) @IsInt() @Min(1) WEBSOCKET_HEARTBEAT_INTERVAL = 30;
+  /** Behind a proxy that sets X-Forwarded-For. */
+  @IsIn(['true', 'false']) TRUST_PROXY = 'false';
+  @IsOptional() @IsString() SERVICE_VERSION?: string;
+}

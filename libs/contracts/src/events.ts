@@ -1,0 +1,115 @@
+import type { ErrorCode } from './errors.js';
+import type { RenditionName } from './media.js';
+
+/** S3-11. The same names on Socket.IO, in `progress_events.type` and on the Redis stream. */
+export const EVENT_TYPES = [
+  'upload_started',
+  'upload_progress',
+  'upload_completed',
+  'upload_failed',
+  'processing_initiated',
+  'processing_progress',
+  'processing_completed',
+  'processing_failed',
+  'duplicate_detected',
+  'session_expired',
+  'error',
+  'heartbeat',
+] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+/** S1-04. In order; a job's stage and progress never go back. */
+export const STAGES = ['uploading', 'transcoding', 'validation', 'packaging', 'storage', 'completed'] as const;
+export type Stage = (typeof STAGES)[number];
+
+export const JOB_STATUSES = ['pending', 'processing', 'completed', 'failed'] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+/** S0-17. `segments_total` is null while the plan does not know the end yet. */
+export interface RenditionProgress {
+  name: RenditionName;
+  kind: 'video' | 'audio';
+  mode: 'encode' | 'copy';
+  width: number | null;
+  height: number | null;
+  segments_completed: number;
+  segments_total: number | null;
+}
+
+/** Paths on the gateway, from its root. `early` plays while the job runs; the others exist once it is completed. */
+export interface Playback {
+  early: string | null;
+  hls: string | null;
+  dash: string | null;
+}
+
+/**
+ * A fact as it crosses process borders and reaches clients.
+ * `seq`: number of the job's newest stored event. Durable facts each have their own; progress that
+ * was not stored repeats the last one (docs/contracts.md, Events).
+ */
+export interface Fact {
+  event_type: EventType;
+  job_id: string;
+  session_id: string | null;
+  seq: number;
+  /** True when the fact has a row of its own and is replayed in order. */
+  durable: boolean;
+  /** ISO 8601, the database's clock. */
+  timestamp: string;
+  progress_percentage?: number;
+  stage?: Stage;
+  message?: string;
+  code?: ErrorCode;
+  result?: unknown;
+  cached_result?: unknown;
+  renditions?: RenditionProgress[];
+  playback?: Playback;
+  bytes_received?: number;
+  bytes_total?: number | null;
+}
+
+/** On the Redis stream a fact travels with its tenant; the gateway takes it off before it sends. */
+export interface TenantFact {
+  tenant_id: string;
+  fact: Fact;
+}
+
+export const FACTS_STREAM = 'sluice:facts';
+/** The stream is for speed; rows answer what it no longer holds. */
+export const FACTS_STREAM_MAX_LENGTH = 10_000;
+
+/** Socket.IO, client → gateway: `subscribe` with one of the two ids; acknowledged with SubscribeAck. */
+export interface SubscribeRequest {
+  session_id?: string;
+  job_id?: string;
+}
+export type SubscribeAck = { ok: true; snapshot: JobView } | { ok: false; code: ErrorCode; message: string };
+/** Sent right after a successful subscribe, before any later fact: the state as of `seq`. */
+export const SNAPSHOT_EVENT = 'snapshot';
+
+/** `GET /jobs/:id` (S1-02) and the snapshot of a late joiner. Dates are ISO 8601. */
+export interface JobView {
+  id: string;
+  key: string | null;
+  bucket: string | null;
+  status: JobStatus;
+  stage: Stage;
+  progress: number;
+  workflow_id: string | null;
+  error_code: ErrorCode | null;
+  error_message: string | null;
+  result: unknown;
+  created_at: string;
+  updated_at: string;
+  completed_at: string | null;
+  latest_events: { stage: Stage | null; progress: number | null; message: string | null; created_at: string }[];
+  // Beyond S1-02:
+  session_id: string | null;
+  filename: string | null;
+  seq: number;
+  bytes_received: number;
+  bytes_total: number | null;
+  renditions: RenditionProgress[];
+  playback: Playback;
+}

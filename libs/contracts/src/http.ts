@@ -1,0 +1,125 @@
+import { Type } from 'class-transformer';
+import {
+  IsIn,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  MinLength,
+} from 'class-validator';
+
+export const SESSION_STATUSES = ['active', 'completed', 'failed', 'cancelled', 'expired'] as const;
+export type SessionStatus = (typeof SESSION_STATUSES)[number];
+
+/** Profiles are names of ladders; more come with a later version. */
+export const PROFILES = ['default'] as const;
+export type ProfileName = (typeof PROFILES)[number];
+
+const SHA256 = /^[0-9a-f]{64}$/;
+
+/** `POST /v1/upload/video/session` */
+export class CreateSessionRequest {
+  @IsString() @MinLength(1) @MaxLength(255) filename: string;
+  /** Bytes. */
+  @IsInt() @Min(1) @Max(Number.MAX_SAFE_INTEGER) size: number;
+  @IsOptional() @IsString() @MaxLength(127) content_type?: string;
+  /** SHA-256 of the whole file, lower-case hex. */
+  @IsOptional() @Matches(SHA256, { message: 'file_hash must be 64 lower-case hex digits (SHA-256)' }) file_hash?: string;
+  @IsOptional() @IsInt() @Min(1) @Max(10) priority?: number;
+  @IsOptional() @IsIn(PROFILES) profile?: ProfileName;
+  @IsOptional() @IsObject() options?: Record<string, unknown>;
+  /** What the client intends to send per request; only informative, bytes are addressed by offset. */
+  @IsOptional() @IsInt() @Min(1) chunk_size?: number;
+  @IsOptional() @IsString() @MaxLength(128) user_id?: string;
+  @IsOptional() @IsString() @MaxLength(128) user_name?: string;
+}
+
+export interface CreateSessionData {
+  session_id: string;
+  job_id: string;
+  status: SessionStatus;
+  /** Path on the upload service for `PUT …/bytes/{offset}`. */
+  upload_path: string;
+  max_chunk_size: number;
+  expires_at: string;
+  /** True when the file was known and its result is served at once. */
+  duplicate: boolean;
+}
+
+/** S3-02 and what a resuming client needs. */
+export interface SessionData {
+  session_id: string;
+  job_id: string | null;
+  filename: string;
+  size: number | null;
+  total_chunks: number | null;
+  chunks_received: number;
+  bytes_received: number;
+  progress_percentage: number;
+  status: SessionStatus;
+  /** Byte ranges not yet confirmed, `[from, to)`, ascending, at most 1,000. */
+  missing: [number, number][];
+  sha256: string | null;
+  expires_at: string;
+  error_code: string | null;
+  error_message: string | null;
+}
+
+export interface ChunkData {
+  session_id: string;
+  offset: number;
+  length: number;
+  sha256: string;
+  /** False when these bytes had been confirmed before. */
+  written: boolean;
+  bytes_received: number;
+  progress_percentage: number;
+  status: SessionStatus;
+}
+
+/** Fields of the multipart door `POST /v1/upload/video` (S3-01), as text. */
+export class MultipartFields {
+  @IsOptional() @IsString() session_id?: string;
+  @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(100_000) chunk_index?: number;
+  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(100_000) total_chunks?: number;
+  @IsOptional() @Matches(SHA256, { message: 'file_hash must be 64 lower-case hex digits (SHA-256)' }) file_hash?: string;
+  @IsOptional() @IsString() @MaxLength(16_384) options?: string;
+  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(10) priority?: number;
+}
+
+export interface MultipartData extends SessionData {
+  upload_id: string;
+}
+
+export interface Success<T> {
+  success: true;
+  data: T;
+}
+
+/** S1-09 */
+export interface HealthData {
+  status: 'ok' | 'degraded';
+  service: ServiceName;
+  version: string;
+}
+
+export const SERVICES = ['upload', 'transcode', 'segment-upload', 'gateway'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+export const DEFAULT_TENANT = 'default';
+
+/** Between services: every internal request is signed (libs/http). Paths on a transcode worker. */
+export const scratchPath = (spanId: string, lease: number, rendition: string, index: number) =>
+  `/internal/scratch/${spanId}/${lease}/${rendition}/${index}`;
+
+/** `GET /config.json` of the gateway: what the page needs to know. */
+export interface PublicConfig {
+  upload_url: string;
+  max_file_size: number;
+  max_chunk_size: number;
+  allowed_extensions: string[];
+}

@@ -1,0 +1,77 @@
+import { IsArray, IsIn, IsInt, IsOptional, IsString, IsUUID, Matches, Max, Min } from 'class-validator';
+import { RENDITION_NAMES, type RenditionName } from './media.js';
+
+/**
+ * The one catalogue of queues: name → payload. Producer, consumer and validation derive from it.
+ * Job ids are fixed (`jobId`), so that adding twice is adding once; BullMQ ids may not contain `:`.
+ * Payloads hold ids only: no URLs, no secrets (job data is plain text in Redis).
+ */
+export class PlanPayload {
+  @IsUUID() jobId: string;
+}
+
+/** Spans (all encoded rungs, one decode) and followers (a copied rung, an audio track) are rows of `spans`. */
+export class SpanPayload {
+  @IsUUID() jobId: string;
+  @IsUUID() spanId: string;
+}
+
+/** One finished segment (or init segment: `index` −1) that waits in a worker's scratch. */
+export class SegmentPayload {
+  @IsUUID() jobId: string;
+  @IsUUID() spanId: string;
+  @IsInt() @Min(1) lease: number;
+  /** Row of `workers`: its address is where the segment is fetched. */
+  @IsString() @Matches(/^[A-Za-z0-9_-]{1,64}$/) workerId: string;
+  @IsIn(RENDITION_NAMES) rendition: RenditionName;
+  @IsInt() @Min(-1) @Max(100_000) index: number;
+  @Matches(/^[0-9a-f]{64}$/) sha256: string;
+  @IsInt() @Min(1) size: number;
+  /** In ticks of the rendition's timescale; 0 for an init segment. */
+  @IsInt() @Min(0) start: number;
+  @IsInt() @Min(0) duration: number;
+  /** For an init segment: RFC 6381 codecs string, e.g. `avc1.64001f`. */
+  @IsOptional() @IsString() @Matches(/^[A-Za-z0-9.]{1,64}$/) codecs?: string;
+  /** For an init segment: which encoder with which parameters made it. */
+  @IsOptional() @IsString() @Matches(/^[0-9a-f]{64}$/) encoder?: string;
+}
+
+/** All segments are stored: write the VOD playlists and the MPD, complete the job. */
+export class PackagePayload {
+  @IsUUID() jobId: string;
+}
+
+/** Remove what a cancelled, failed or expired session or asset left: objects, then rows. */
+export class CleanupPayload {
+  @IsUUID() assetId: string;
+  @IsOptional() @IsArray() @IsUUID('all', { each: true }) sessionIds?: string[];
+}
+
+export const QUEUES = {
+  plan: PlanPayload,
+  span: SpanPayload,
+  follower: SpanPayload,
+  'segment-upload': SegmentPayload,
+  package: PackagePayload,
+  cleanup: CleanupPayload,
+} as const;
+
+export type QueueName = keyof typeof QUEUES;
+export type QueuePayload<Q extends QueueName> = InstanceType<(typeof QUEUES)[Q]>;
+export const QUEUE_NAMES = Object.keys(QUEUES) as QueueName[];
+
+/** Fixed ids of queue entries, one place. */
+export const queueJobId = {
+  plan: (p: PlanPayload) => `plan-${p.jobId}`,
+  span: (p: SpanPayload) => `span-${p.spanId}`,
+  follower: (p: SpanPayload) => `span-${p.spanId}`,
+  'segment-upload': (p: SegmentPayload) => `seg-${p.spanId}-${p.lease}-${p.rendition}-${p.index}`,
+  package: (p: PackagePayload) => `package-${p.jobId}`,
+  cleanup: (p: CleanupPayload) => `cleanup-${p.assetId}`,
+} satisfies { [Q in QueueName]: (payload: QueuePayload<Q>) => string };
+
+/**
+ * Priority 1–10 of a session, 10 first (S3-12), to BullMQ's, where the lowest number runs first and
+ * 0 would overtake everything.
+ */
+export const toQueuePriority = (priority: number) => (11 - priority) * 1000;

@@ -1,0 +1,172 @@
+import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { type Environment, listOf } from '#config';
+import { type HealthData, type ServiceName, SluiceError } from '#contracts';
+import { createLogger, type Logger, NestLogger } from '#observability';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type AccessRules, checkAccess, isOriginAllowed } from './guards.js';
+import { ProblemFilter, sendProblem, toSluiceError } from './problem.filter.js';
+
+export interface ServiceDefinition {
+  name: ServiceName;
+  port: number;
+  environment: Environment;
+  /** Receives what every service has; answers with its root module. */
+  module: (context: ServiceContext) => Type | DynamicModule;
+  /** Before listening: plugins, adapters. */
+  configure?: (app: NestFastifyApplication, context: ServiceContext) => void | Promise<void>;
+  /** After listening; the address others reach this process at is known now. */
+  started?: (app: NestFastifyApplication, context: ServiceContext, address: string) => void | Promise<void>;
+  /** Throws while the service can not do its work (Postgres, Redis or the store away). */
+  health: (app: NestFastifyApplication) => Promise<void>;
+}
+
+export interface ServiceContext {
+  name: ServiceName;
+  environment: Environment;
+  logger: Logger;
+  access: AccessRules;
+}
+
+/** Prefix of addresses for our own services; they are signed (internal-auth.ts) and skip Host and Origin. */
+const INTERNAL_PREFIX = '/internal/';
+
+/**
+ * Starts one of the four services: Fastify with Host and Origin checks, CORS, request ids, problem
+ * details, `/health`, and a shutdown on SIGTERM and SIGINT that lets requests in flight finish.
+ */
+export async function startService(definition: ServiceDefinition): Promise<NestFastifyApplication> {
+  const { name, environment } = definition;
+  const logger = createLogger(name, environment.LOG_LEVEL);
+  const access: AccessRules = {
+    hosts: new Set(listOf(environment.ALLOWED_HOSTS)),
+    origins: new Set(listOf(environment.ALLOWED_ORIGINS)),
+    loopback: ['127.0.0.1', '::1', 'localhost'].includes(environment.BIND_ADDRESS),
+  };
+  const context: ServiceContext = { name, environment, logger, access };
+  const adapter = new FastifyAdapter({
+    trustProxy: environment.TRUST_PROXY === 'true',
+    genReqId: () => randomUUID(),
+    bodyLimit: 64 * 1024,
+    forceCloseConnections: 'idle',
+    // A slow client is not an attack: its body may take as long as it flows (each handler has its own limits).
+    requestTimeout: 0,
+  });
+  const fastify = adapter.getInstance() as unknown as FastifyInstance;
+  // Raw bodies are streams for the handler that wants them; nothing is read on its behalf.
+  for (const type of ['application/octet-stream', 'multipart/form-data']) {
+    fastify.addContentTypeParser(type, (_request: FastifyRequest, payload: unknown, done: (e: null, b: unknown) => void) =>
+      done(null, payload),
+    );
+  }
+  installAccessChecks(fastify, context);
+  const app = await NestFactory.create<NestFastifyApplication>(toModule(definition.module(context)), adapter, {
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+  app.useGlobalFilters(new ProblemFilter(logger));
+  installHealth(fastify, app, definition, environment);
+  await definition.configure?.(app, context);
+  app.enableShutdownHooks([]);
+  await app.listen(definition.port, environment.BIND_ADDRESS);
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  closeOnSignals(app, logger, environment.SHUTDOWN_GRACE_SECONDS);
+  await definition.started?.(app, context, `http://${environment.ADVERTISED_HOST}:${port}`);
+  logger.info({ port }, `${name} is ready`);
+  return app;
+}
+
+const toModule = (module: Type | DynamicModule) => module as Type;
+
+function installAccessChecks(fastify: FastifyInstance, { access, logger }: ServiceContext): void {
+  fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
+    reply.header('x-request-id', request.id);
+    reply.header('x-content-type-options', 'nosniff');
+    if (request.url.startsWith(INTERNAL_PREFIX) || request.url === '/health') return;
+    try {
+      checkAccess(request.headers, access);
+    } catch (error) {
+      sendProblem(request, reply, toSluiceError(error));
+      return reply;
+    }
+    const origin = request.headers.origin;
+    if (origin !== undefined && isOriginAllowed(origin, request.headers.host ?? '', access)) {
+      reply.header('access-control-allow-origin', origin);
+      reply.header('vary', 'Origin');
+      reply.header('access-control-expose-headers', 'x-request-id');
+      if (request.method === 'OPTIONS') {
+        reply.header('access-control-allow-methods', 'GET, HEAD, POST, PUT, PATCH, DELETE');
+        reply.header('access-control-allow-headers', 'content-type, x-content-sha256, range');
+        reply.header('access-control-max-age', '7200');
+        return reply.code(204).send();
+      }
+    }
+    return undefined;
+  });
+  fastify.addHook('onResponse', async (request: FastifyRequest, reply: FastifyReply) => {
+    logger.debug(
+      {
+        request_id: request.id,
+        method: request.method,
+        url: request.url.split('?')[0],
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+        ip: request.ip,
+      },
+      'request',
+    );
+  });
+}
+
+function installHealth(
+  fastify: FastifyInstance,
+  app: NestFastifyApplication,
+  definition: ServiceDefinition,
+  environment: Environment,
+): void {
+  fastify.get('/health', async (_request: FastifyRequest, reply: FastifyReply) => {
+    const body: HealthData = { status: 'ok', service: definition.name, version: environment.SERVICE_VERSION ?? '0.1.0' };
+    try {
+      await definition.health(app);
+      return body;
+    } catch {
+      return reply.code(503).send({ ...body, status: 'degraded' });
+    }
+  });
+}
+
+function closeOnSignals(app: NestFastifyApplication, logger: Logger, graceSeconds: number): void {
+  let closing = false;
+  const close = (signal: string) => {
+    if (closing) return;
+    closing = true;
+    logger.info({ signal }, 'stopping');
+    const timer = setTimeout(() => {
+      logger.warn('what was in flight did not end in time');
+      process.exit(1);
+    }, (graceSeconds + 5) * 1000);
+    timer.unref();
+    app
+      .close()
+      .then(() => process.exit(0))
+      .catch((error: unknown) => {
+        logger.error({ err: error }, 'stopping failed');
+        process.exit(1);
+      });
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => close(signal));
+  process.on('unhandledRejection', (error) => logger.error({ err: error }, 'unhandled rejection'));
+}
+
+/** Runs a service's main and ends the process with one clear message when it cannot start. */
+export function run(main: () => Promise<unknown>): void {
+  main().catch((error: unknown) => {
+    const known = error instanceof SluiceError || (error instanceof Error && error.name === 'ConfigError');
+    process.stderr.write(`${known ? (error as Error).message : String((error as Error)?.stack ?? error)}\n`);
+    process.exit(1);
+  });
+}

@@ -1,0 +1,24 @@
+import { SluiceError } from '#contracts';
+import { plainToInstance } from 'class-transformer';
+import { validateSync } from 'class-validator';
+
+/** Parses what a stranger sent into a DTO, or throws `validation_failed` with one sentence that names every problem. */
+export function parseBody<T extends object>(type: new () => T, body: unknown): T {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new SluiceError('bad_request', 'A JSON object is expected as the body.');
+  }
+  const value = plainToInstance(type, body, { enableImplicitConversion: false });
+  const problems = validateSync(value, { whitelist: true, forbidNonWhitelisted: true }).flatMap((error) =>
+    Object.values(error.constraints ?? {}),
+  );
+  if (problems.length > 0) throw new SluiceError('validation_failed', `${problems.join('; ')}.`);
+  return value;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** A UUID in lower case, or `malformed_id`. */
+export function parseId(value: string): string {
+  if (!UUID.test(value)) throw new SluiceError('malformed_id', 'This id is not a UUID; use the one that we answered with.');
+  return value;
+}

@@ -1,0 +1,45 @@
+import pg from 'pg';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { ENTITIES } from './entities/index.js';
+import { Initial1700000000000 } from './migrations/1700000000000-initial.js';
+
+const INT8_OID = 20;
+// Sizes, offsets and ticks stay below 2^53, so BIGINT may be a number.
+pg.types.setTypeParser(INT8_OID, Number);
+
+/** Any fixed number: all services that start together take turns at migrating. */
+const MIGRATION_LOCK = 7_351_990;
+
+export function dataSourceOptions(config: { databaseUrl: string; poolSize: number; name: string }): DataSourceOptions {
+  return {
+    type: 'postgres',
+    url: config.databaseUrl,
+    entities: ENTITIES,
+    migrations: [Initial1700000000000],
+    migrationsTransactionMode: 'all',
+    synchronize: false,
+    poolSize: config.poolSize,
+    applicationName: `sluice-${config.name}`,
+    extra: { connectionTimeoutMillis: 5000, statement_timeout: 30_000, idle_in_transaction_session_timeout: 30_000 },
+  };
+}
+
+/** Runs what is pending; of several processes one migrates and the others wait for it. */
+export async function migrate(dataSource: DataSource): Promise<void> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await dataSource.runMigrations();
+  } finally {
+    await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    await runner.release();
+  }
+}
+
+/** A connected and migrated data source. The caller destroys it. */
+export async function openDataSource(config: { databaseUrl: string; poolSize: number; name: string }) {
+  const dataSource = new DataSource(dataSourceOptions(config));
+  await dataSource.initialize();
+  await migrate(dataSource);
+  return dataSource;
+}

@@ -1,0 +1,215 @@
+import type { ErrorCode, JobStatus, ProfileName, RenditionName, SessionStatus, Stage } from '#contracts';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/**
+ * Rows as TypeScript sees them; the DDL is in migrations/, the state machines in docs/model.md.
+ * BIGINT arrives as a number (data-source.ts): sizes stay below 2^53.
+ */
+abstract class Timestamps {
+  @Column({ type: 'timestamptz', name: 'created_at', default: () => 'now()' }) createdAt: Date;
+  @Column({ type: 'timestamptz', name: 'updated_at', default: () => 'now()' }) updatedAt: Date;
+}
+
+export type AssetStatus = 'provisional' | 'ready' | 'failed' | 'deleting' | 'deleted';
+
+@Entity('assets')
+export class Asset extends Timestamps {
+  @PrimaryColumn('uuid') id: string;
+  @Column('text', { name: 'tenant_id' }) tenantId: string;
+  @Column('text') profile: ProfileName;
+  @Column('char', { length: 64, nullable: true }) sha256: string | null;
+  @Column('bigint', { nullable: true }) size: number | null;
+  @Column('text', { default: 'provisional' }) status: AssetStatus;
+  @Column('integer', { default: 1 }) refs: number;
+  @Column('timestamptz', { name: 'deleting_since', nullable: true }) deletingSince: Date | null;
+}
+
+@Entity('jobs')
+export class Job extends Timestamps {
+  @PrimaryColumn('uuid') id: string;
+  @Column('text', { name: 'tenant_id' }) tenantId: string;
+  @Column('uuid', { name: 'asset_id' }) assetId: string;
+  @Column('text', { nullable: true }) key: string | null;
+  @Column('text', { nullable: true }) bucket: string | null;
+  @Column('text', { default: 'pending' }) status: JobStatus;
+  @Column('text', { default: 'uploading' }) stage: Stage;
+  @Column('smallint', { default: 0 }) progress: number;
+  @Column('smallint', { default: 5 }) priority: number;
+  @Column('text', { name: 'workflow_id', nullable: true }) workflowId: string | null;
+  /** Every byte of the source is confirmed. */
+  @Column('boolean', { name: 'source_complete', default: false }) sourceComplete: boolean;
+  @Column('jsonb', { nullable: true }) plan: unknown;
+  @Column('integer', { name: 'plan_lease', default: 0 }) planLease: number;
+  @Column('timestamptz', { name: 'plan_lease_expires_at', nullable: true }) planLeaseExpiresAt: Date | null;
+  @Column('text', { name: 'error_code', nullable: true }) errorCode: ErrorCode | null;
+  @Column('text', { name: 'error_message', nullable: true }) errorMessage: string | null;
+  @Column('jsonb', { nullable: true }) result: unknown;
+  @Column('bigint', { name: 'last_seq', default: 0 }) lastSeq: number;
+  @Column('timestamptz', { name: 'playable_at', nullable: true }) playableAt: Date | null;
+  @Column('timestamptz', { name: 'completed_at', nullable: true }) completedAt: Date | null;
+}
+
+@Entity('upload_sessions')
+export class UploadSession extends Timestamps {
+  @PrimaryColumn('uuid') id: string;
+  @Column('text', { name: 'tenant_id' }) tenantId: string;
+  @Column('uuid', { name: 'job_id', nullable: true }) jobId: string | null;
+  @Column('uuid', { name: 'asset_id', nullable: true }) assetId: string | null;
+  @Column('text') filename: string;
+  @Column('text', { name: 'content_type', nullable: true }) contentType: string | null;
+  /** Bytes; null while the client has not said it (multipart chunks). */
+  @Column('bigint', { name: 'file_size', nullable: true }) fileSize: number | null;
+  /** SHA-256 that the client promised. */
+  @Column('char', { name: 'file_hash', length: 64, nullable: true }) fileHash: string | null;
+  /** SHA-256 that we computed. */
+  @Column('char', { length: 64, nullable: true }) sha256: string | null;
+  @Column('integer', { name: 'total_chunks', nullable: true }) totalChunks: number | null;
+  @Column('bigint', { name: 'chunk_size', nullable: true }) chunkSize: number | null;
+  @Column('integer', { name: 'chunks_received', default: 0 }) chunksReceived: number;
+  @Column('bigint', { name: 'bytes_received', default: 0 }) bytesReceived: number;
+  @Column('text', { default: 'active' }) status: SessionStatus;
+  @Column('text', { name: 'user_id', nullable: true }) userId: string | null;
+  @Column('text', { name: 'user_name', nullable: true }) userName: string | null;
+  @Column('text', { default: 'default' }) profile: ProfileName;
+  @Column('jsonb', { default: {} }) options: Record<string, unknown>;
+  @Column('smallint', { default: 5 }) priority: number;
+  @Column('text', { name: 'error_code', nullable: true }) errorCode: ErrorCode | null;
+  @Column('text', { name: 'error_message', nullable: true }) errorMessage: string | null;
+  @Column('timestamptz', { name: 'completed_at', nullable: true }) completedAt: Date | null;
+  @Column('timestamptz', { name: 'expires_at' }) expiresAt: Date;
+}
+
+@Entity('upload_chunks')
+export class UploadChunk {
+  @PrimaryColumn('uuid', { name: 'session_id' }) sessionId: string;
+  @PrimaryColumn('bigint', { name: 'byte_offset' }) offset: number;
+  @Column('text', { name: 'tenant_id' }) tenantId: string;
+  @Column('integer', { name: 'chunk_index', nullable: true }) chunkIndex: number | null;
+  @Column('bigint') size: number;
+  @Column('char', { length: 64 }) hash: string;
+  @Column('text', { name: 'storage_path' }) storagePath: string;
+  @Column('boolean', { default: true }) received: boolean;
+  @Column('boolean', { default: true }) verified: boolean;
+  @Column('timestamptz', { name: 'received_at', default: () => 'now()' }) receivedAt: Date;
+  @Column('timestamptz', { name: 'verified_at', nullable: true, default: () => 'now()' }) verifiedAt: Date | null;
+}
+
+@Entity('renditions')
+export class Rendition {
+  @PrimaryColumn('uuid') id: string;
+  @Column('text', { name: 'tenant_id' }) tenantId: string;
+  @Column('uuid', { name: 'job_id' }) jobId: string;
+  @Column('uuid', { name: 'asset_id' }) assetId: string;
+  @Column('text') name: RenditionName;
+  @Column('text') kind: 'video' | 'audio';
+  @Column('text') mode: 'encode' | 'copy';
+  /** 0 is the top rung; audio comes last. */
+  @Column('smallint') position: number;
+  /** Member of the start set: the early multivariant appears when each of these has a segment. */
+  @Column('boolean', { name: 'in_start_set', default: false }) inStartSet: boolean;
+  @Column('integer', { nullable: true }) width: number | null;
+  @Column('integer', { nullable: true }) height: number | null;
+  @Column('integer', { name: 'fps_num', nullable: true }) fpsNum: number | null;
+  @Column('integer', { name: 'fps_den', nullable: true }) fpsDen: number | null;
+  /** Ticks per second of `segments.start_ticks` and `duration_ticks`. */
+  @Column('integer') timescale: number;
+  /** Bits per second that a segment stays below; BANDWIDTH of the early multivariant. */
+  @Column('integer', { name: 'max_bitrate' }) maxBitrate: number;
+  /** Whole seconds, EXT-X-TARGETDURATION, fixed by the plan. */
+  @Column('integer', { name: 'target_duration' }) targetDuration: number;
+  /** BCP 47, audio only. */
+  @Column('text', { nullable: true }) language: string | null;
+  @Column('smallint', { nullable: true }) channels: number | null;
+  /** RFC 6381, from the stored init segment; null until it is stored. */
+  @Column('text', { nullable: true }) codecs: string | null;
+  @Column('text', { name: 'init_key', nullable: true }) initKey: string | null;
+  @Column('char', { name: 'init_sha256', length: 64, nullable: true }) initSha256: string | null;
+  @Column('integer', { name: 'init_size', nullable: true }) initSize: number | null;
+  @Column('char', { length: 64, nullable: true }) encoder: string | null;
+  /** Null while the end of the source is not known. */
+  @Column('integer', { name: 'segments_total', nullable: true }) segmentsTotal: number | null;
+  @Column('integer', { name: 'segments_completed', default: 0 }) segmentsCompleted: number;
+  @Column('bigint', { default: 0 }) bytes: number;
+  @Column('timestamptz', { name: 'progress_sent_at', nullable: true }) progressSentAt: Date | null;
+  @Column('timestamptz', { name: 'completed_at', nullable: true }) completedAt: Date | null;
+}
+
+export type SpanKind = 'video' | 'copy' | 'audio';
+export type SpanStatus = 'pending' | 'running' | 'done' | 'failed' | 'cancelled';
+
+@Entity('spans')
+export class Span extends Timestamps {
+  @PrimaryColumn('uuid') id: string;
+  @Column('text', { name: 'tenant_id' }) tenantId: string;
+  @Column('uuid', { name: 'job_id' }) jobId: string;
+  @Column('text') kind: SpanKind;
+  @Column('integer') position: number;
+  @Column('text', { array: true }) renditions: RenditionName[];
+  @Column('integer', { name: 'first_segment' }) firstSegment: number;
+  /** Null: until the source ends. */
+  @Column('integer', { name: 'segment_count', nullable: true }) segmentCount: number | null;
+  @Column('jsonb') params: Record<string, unknown>;
+  @Column('text', { default: 'pending' }) status: SpanStatus;
+  @Column('integer', { default: 0 }) attempts: number;
+  @Column('integer', { name: 'unclean_deaths', default: 0 }) uncleanDeaths: number;
+  @Column('text', { name: 'lease_owner', nullable: true }) leaseOwner: string | null;
+  /** Fencing token: grows by one with every claim; a write with an older number is refused. */
+  @Column('integer', { name: 'lease_number', default: 0 }) leaseNumber: number;
+  @Column('timestamptz', { name: 'lease_expires_at', nullable: true }) leaseExpiresAt: Date | null;
+  @Column('text', { name: 'error_code', nullable: true }) errorCode: ErrorCode | null;
+  @Column('text', { name: 'error_message', nullable: true }) errorMessage: string | null;
+}
+
+/** A row means: this segment is stored, whole and verified. */
+@Entity('segments')
+export class Segment {
+  @PrimaryColumn('uuid', { name: 'rendition_id' }) renditionId: string;
+  @PrimaryColumn('integer', { name: 'segment_index' }) index: number;
+  @Column('text', { name: 'tenant_id' }) tenantId: string;
+  @Column('uuid', { name: 'job_id' }) jobId: string;
+  @Column('uuid', { name: 'span_id' }) spanId: string;
+  @Column('integer', { name: 'lease_number' }) leaseNumber: number;
+  @Column('bigint', { name: 'start_ticks' }) startTicks: number;
+  @Column('bigint', { name: 'duration_ticks' }) durationTicks: number;
+  @Column('bigint') size: number;
+  @Column('char', { length: 64 }) sha256: string;
+  @Column('text', { name: 'storage_path' }) storagePath: string;
+  @Column('timestamptz', { name: 'stored_at', default: () => 'now()' }) storedAt: Date;
+}
+
+@Entity('progress_events')
+export class ProgressEvent {
+  @PrimaryColumn('uuid', { name: 'job_id' }) jobId: string;
+  @PrimaryColumn('bigint') seq: number;
+  @Column('text', { name: 'tenant_id' }) tenantId: string;
+  @Column('uuid', { name: 'session_id', nullable: true }) sessionId: string | null;
+  @Column('text') type: string;
+  @Column('boolean') durable: boolean;
+  @Column('text', { nullable: true }) stage: Stage | null;
+  @Column('smallint', { nullable: true }) progress: number | null;
+  @Column('text', { nullable: true }) message: string | null;
+  @Column('jsonb') payload: Record<string, unknown>;
+  @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;
+}
+
+@Entity('workers')
+export class WorkerRow {
+  @PrimaryColumn('text') id: string;
+  @Column('text') service: string;
+  /** `http://host:port` at which other services reach this process. */
+  @Column('text') address: string;
+  @Column('timestamptz', { name: 'started_at', default: () => 'now()' }) startedAt: Date;
+  @Column('timestamptz', { name: 'heartbeat_at', default: () => 'now()' }) heartbeatAt: Date;
+}
+
+export const ENTITIES = [
+  Asset,
+  Job,
+  UploadSession,
+  UploadChunk,
+  Rendition,
+  Span,
+  Segment,
+  ProgressEvent,
+  WorkerRow,
+];

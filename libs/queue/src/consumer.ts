@@ -1,0 +1,102 @@
+import { QUEUES, type QueueName, type QueuePayload, SluiceError } from '#contracts';
+import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
+import { plainToInstance } from 'class-transformer';
+import { validateSync } from 'class-validator';
+import { QUEUE_PREFIX } from './producer.js';
+import { createRedis } from './redis.js';
+
+export interface ConsumerOptions {
+  redisUrl: string;
+  name: string;
+  concurrency: number;
+  /** A dead worker's entry is found after one to two of these. */
+  lockSeconds: number;
+  onError: (error: unknown, queue: QueueName, jobId: string | undefined) => void;
+}
+
+/** What a handler may answer: `done`, or come again later (the work is not this worker's now). */
+export type Handled = undefined | { retryInMs: number };
+
+export type Handler<Q extends QueueName> = (
+  payload: QueuePayload<Q>,
+  context: { signal: AbortSignal; attempt: number; lastAttempt: boolean },
+) => Promise<Handled>;
+
+export interface Consumer {
+  /** Takes nothing more; aborts what still runs after `graceMs` and resolves when all of it has ended. */
+  close(graceMs: number): Promise<void>;
+  isReady(): boolean;
+}
+
+/**
+ * A BullMQ worker: the payload is parsed again on the way out of Redis, a lost lock aborts the
+ * handler's signal, an error that trying again cannot mend is not tried again.
+ */
+export function consume<Q extends QueueName>(queue: Q, handler: Handler<Q>, options: ConsumerOptions): Consumer {
+  const connection = createRedis(options.redisUrl, 'blocking', `${options.name}-${queue}`);
+  const lockDuration = options.lockSeconds * 1000;
+  const running = new Set<AbortController>();
+
+  const process = async (job: Job, token?: string, signal?: AbortSignal): Promise<void> => {
+    const payload = parse(queue, job.data);
+    const abort = new AbortController();
+    signal?.addEventListener('abort', () => abort.abort(signal.reason), { once: true });
+    running.add(abort);
+    try {
+      const attempt = job.attemptsMade + 1;
+      const result = await handler(payload, {
+        signal: abort.signal,
+        attempt,
+        lastAttempt: attempt >= (job.opts.attempts ?? 1),
+      });
+      if (result) {
+        await job.moveToDelayed(Date.now() + result.retryInMs, token);
+        throw new DelayedError();
+      }
+    } catch (error) {
+      if (error instanceof DelayedError) throw error;
+      options.onError(error, queue, job.id);
+      if (error instanceof SluiceError && !error.retryable) throw new UnrecoverableError(error.message);
+      throw error;
+    } finally {
+      running.delete(abort);
+    }
+  };
+
+  const worker = new Worker(queue, process, {
+    connection,
+    prefix: QUEUE_PREFIX,
+    concurrency: options.concurrency,
+    lockDuration,
+    stalledInterval: lockDuration,
+    // Rows count unclean deaths (docs/model.md); the queue must not give up before they do.
+    maxStalledCount: 1_000_000,
+    drainDelay: 2,
+  });
+  worker.on('error', () => undefined);
+  worker.on('lockRenewalFailed', (ids: string[]) => {
+    for (const id of ids) worker.cancelJob(id, 'the queue lock was lost');
+  });
+
+  return {
+    isReady: () => connection.status === 'ready' && worker.isRunning(),
+    async close(graceMs) {
+      const timer = setTimeout(() => {
+        for (const abort of running) abort.abort(new Error('the service is stopping'));
+      }, graceMs);
+      try {
+        await worker.close();
+      } finally {
+        clearTimeout(timer);
+        connection.disconnect();
+      }
+    },
+  };
+}
+
+function parse<Q extends QueueName>(queue: Q, data: unknown): QueuePayload<Q> {
+  const payload = plainToInstance(QUEUES[queue] as new () => object, data);
+  const problems = validateSync(payload, { forbidUnknownValues: true });
+  if (problems.length > 0) throw new UnrecoverableError(`bad payload on ${queue}: ${problems.join('; ')}`);
+  return payload as QueuePayload<Q>;
+}

@@ -1,0 +1,3 @@
+export * from './consumer.js';
+export * from './producer.js';
+export * from './redis.js';

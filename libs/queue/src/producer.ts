@@ -1,0 +1,83 @@
+import { QUEUE_NAMES, type QueueName, type QueuePayload, queueJobId } from '#contracts';
+import { type JobsOptions, Queue } from 'bullmq';
+import { createRedis } from './redis.js';
+
+export const QUEUE_PREFIX = 'sluice';
+
+export interface EnqueueOptions {
+  /** BullMQ's: 1 runs first. See toQueuePriority. */
+  priority?: number;
+  delayMs?: number;
+}
+
+/**
+ * Adds work. Entries have fixed ids, so that adding twice is adding once; an entry that ended is
+ * removed, so that the reconciler can add it again. Whether work is done is never asked of a queue.
+ */
+export class QueueProducer {
+  private readonly connection;
+  private readonly queues = new Map<QueueName, Queue>();
+
+  constructor(redisUrl: string, name: string) {
+    this.connection = createRedis(redisUrl, 'producer', `${name}-producer`);
+    for (const queue of QUEUE_NAMES) {
+      const created = new Queue(queue, { connection: this.connection, prefix: QUEUE_PREFIX });
+      created.on('error', () => undefined);
+      this.queues.set(queue, created);
+    }
+  }
+
+  /** The BullMQ queue itself, for the operator's board. */
+  all(): Queue[] {
+    return [...this.queues.values()];
+  }
+
+  async enqueue<Q extends QueueName>(queue: Q, payload: QueuePayload<Q>, options: EnqueueOptions = {}): Promise<void> {
+    await this.enqueueAll(queue, [{ payload, options }]);
+  }
+
+  async enqueueAll<Q extends QueueName>(
+    queue: Q,
+    entries: { payload: QueuePayload<Q>; options?: EnqueueOptions }[],
+  ): Promise<void> {
+    if (entries.length === 0) return;
+    const idOf = queueJobId[queue] as (payload: QueuePayload<Q>) => string;
+    await this.queue(queue).addBulk(
+      entries.map(({ payload, options }) => ({ name: queue, data: payload, opts: jobOptions(idOf(payload), options) })),
+    );
+  }
+
+  /** Takes an entry out unless a worker holds it. True when it is no longer there. */
+  async remove<Q extends QueueName>(queue: Q, payload: QueuePayload<Q>): Promise<boolean> {
+    const idOf = queueJobId[queue] as (payload: QueuePayload<Q>) => string;
+    try {
+      await this.queue(queue).remove(idOf(payload));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  queue(name: QueueName): Queue {
+    const queue = this.queues.get(name);
+    if (!queue) throw new Error(`no queue ${name}`);
+    return queue;
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.all().map((queue) => queue.close()));
+    this.connection.disconnect();
+  }
+}
+
+function jobOptions(jobId: string, options: EnqueueOptions = {}): JobsOptions {
+  return {
+    jobId,
+    attempts: 5,
+    backoff: { type: 'exponential', delay: 500, jitter: 0.3 },
+    removeOnComplete: true,
+    removeOnFail: { count: 1000, age: 7 * 24 * 3600 },
+    ...(options.priority === undefined ? {} : { priority: options.priority }),
+    ...(options.delayMs === undefined ? {} : { delay: options.delayMs }),
+  };
+}
