@@ -21,7 +21,9 @@ export function loadEnvironment(source: NodeJS.ProcessEnv = process.env): Enviro
   const problems = validateSync(environment, { skipMissingProperties: false }).flatMap((error) =>
     error.value === undefined
       ? [`${error.property} is not set`]
-      : Object.values(error.constraints ?? {}).map((c) => (c.includes(error.property) ? c : `${error.property}: ${c}`)),
+      : Object.values(error.constraints ?? {}).map((c) =>
+          c.includes(error.property) ? c : `${error.property}: ${c}`,
+        ),
   );
   if (problems.length > 0) throw new ConfigError(problems);
   return environment;

@@ -37,7 +37,9 @@ export class Environment {
   @IsString() PUBLIC_UPLOAD_URL = '';
   @IsString() PUBLIC_GATEWAY_URL = '';
   /** Signs requests between services; at least 32 characters, the same for all of them. */
-  @IsString() @MinLength(32, { message: 'INTERNAL_SECRET must have at least 32 characters' }) INTERNAL_SECRET: string;
+  @IsString()
+  @MinLength(32, { message: 'INTERNAL_SECRET must have at least 32 characters' })
+  INTERNAL_SECRET: string;
 
   // Uploads (S3-04)
   @Type(() => Number) @IsInt() @Min(1) UPLOAD_MAX_FILE_SIZE = 524_288_000;
@@ -58,7 +60,8 @@ export class Environment {
   @Type(() => Number) @IsNumber() @Min(1) @Max(600) SPAN_SECONDS = 20;
   /** Encoder threads per rung; part of the plan, because the thread count changes the bits. */
   @Type(() => Number) @IsInt() @Min(1) @Max(64) ENCODER_THREADS = 2;
-  @IsIn(['ultrafast', 'superfast', 'veryfast', 'faster', 'fast', 'medium', 'slow']) ENCODER_PRESET = 'veryfast';
+  @IsIn(['ultrafast', 'superfast', 'veryfast', 'faster', 'fast', 'medium', 'slow']) ENCODER_PRESET =
+    'veryfast';
   /** Segments per rendition and process that may wait for the store before ffmpeg is held (S0-12). */
   @Type(() => Number) @IsInt() @Min(1) @Max(1000) HANDOVER_WINDOW = 10;
   @IsString() FFMPEG_PATH = 'ffmpeg';

@@ -19,7 +19,14 @@ export const EVENT_TYPES = [
 export type EventType = (typeof EVENT_TYPES)[number];
 
 /** S1-04. In order; a job's stage and progress never go back. */
-export const STAGES = ['uploading', 'transcoding', 'validation', 'packaging', 'storage', 'completed'] as const;
+export const STAGES = [
+  'uploading',
+  'transcoding',
+  'validation',
+  'packaging',
+  'storage',
+  'completed',
+] as const;
 export type Stage = (typeof STAGES)[number];
 
 export const JOB_STATUSES = ['pending', 'processing', 'completed', 'failed'] as const;
@@ -103,7 +110,12 @@ export interface JobView {
   created_at: string;
   updated_at: string;
   completed_at: string | null;
-  latest_events: { stage: Stage | null; progress: number | null; message: string | null; created_at: string }[];
+  latest_events: {
+    stage: Stage | null;
+    progress: number | null;
+    message: string | null;
+    created_at: string;
+  }[];
   // Beyond S1-02:
   session_id: string | null;
   filename: string | null;

@@ -28,7 +28,9 @@ export class CreateSessionRequest {
   @IsInt() @Min(1) @Max(Number.MAX_SAFE_INTEGER) size: number;
   @IsOptional() @IsString() @MaxLength(127) content_type?: string;
   /** SHA-256 of the whole file, lower-case hex. */
-  @IsOptional() @Matches(SHA256, { message: 'file_hash must be 64 lower-case hex digits (SHA-256)' }) file_hash?: string;
+  @IsOptional()
+  @Matches(SHA256, { message: 'file_hash must be 64 lower-case hex digits (SHA-256)' })
+  file_hash?: string;
   @IsOptional() @IsInt() @Min(1) @Max(10) priority?: number;
   @IsOptional() @IsIn(PROFILES) profile?: ProfileName;
   @IsOptional() @IsObject() options?: Record<string, unknown>;
@@ -86,7 +88,9 @@ export class MultipartFields {
   @IsOptional() @IsString() session_id?: string;
   @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(100_000) chunk_index?: number;
   @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(100_000) total_chunks?: number;
-  @IsOptional() @Matches(SHA256, { message: 'file_hash must be 64 lower-case hex digits (SHA-256)' }) file_hash?: string;
+  @IsOptional()
+  @Matches(SHA256, { message: 'file_hash must be 64 lower-case hex digits (SHA-256)' })
+  file_hash?: string;
   @IsOptional() @IsString() @MaxLength(16_384) options?: string;
   @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(10) priority?: number;
 }

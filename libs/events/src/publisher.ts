@@ -19,7 +19,16 @@ export class FactPublisher {
   async publish(...facts: (TenantFact | null)[]): Promise<void> {
     const pipeline = this.redis.pipeline();
     for (const fact of facts) {
-      if (fact) pipeline.xadd(FACTS_STREAM, 'MAXLEN', '~', FACTS_STREAM_MAX_LENGTH, '*', 'fact', JSON.stringify(fact));
+      if (fact)
+        pipeline.xadd(
+          FACTS_STREAM,
+          'MAXLEN',
+          '~',
+          FACTS_STREAM_MAX_LENGTH,
+          '*',
+          'fact',
+          JSON.stringify(fact),
+        );
     }
     try {
       await pipeline.exec();

@@ -1,5 +1,14 @@
-import type { ErrorCode, EventType, Fact, JobStatus, Playback, RenditionProgress, Stage, TenantFact } from '#contracts';
 import type { EntityManager } from 'typeorm';
+import type {
+  ErrorCode,
+  EventType,
+  Fact,
+  JobStatus,
+  Playback,
+  RenditionProgress,
+  Stage,
+  TenantFact,
+} from '#contracts';
 
 export interface FactInput {
   type: EventType;
@@ -36,7 +45,11 @@ const rank = (expression: string) => STAGE_RANK.replace('%', expression);
  * caller's transaction has committed. Must run inside a transaction. Null: there is no such job, or
  * it has ended and this was only progress.
  */
-export async function recordFact(manager: EntityManager, jobId: string, input: FactInput): Promise<TenantFact | null> {
+export async function recordFact(
+  manager: EntityManager,
+  jobId: string,
+  input: FactInput,
+): Promise<TenantFact | null> {
   const [rows] = (await manager.query(
     `WITH before AS (SELECT id, stage AS old_stage, progress AS old_progress FROM jobs WHERE id = $1 FOR UPDATE)
      UPDATE jobs SET

@@ -1,5 +1,5 @@
-import { SluiceError } from '#contracts';
 import type { IncomingHttpHeaders } from 'node:http';
+import { SluiceError } from '#contracts';
 
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]']);
 
@@ -18,7 +18,10 @@ export interface AccessRules {
 export function checkAccess(headers: IncomingHttpHeaders, rules: AccessRules): void {
   const host = hostName(headers.host ?? '');
   if (!(rules.hosts.has(host) || (rules.loopback && LOOPBACK_NAMES.has(host)))) {
-    throw new SluiceError('host_not_allowed', 'This host name is not served here; add it to ALLOWED_HOSTS if it is yours.');
+    throw new SluiceError(
+      'host_not_allowed',
+      'This host name is not served here; add it to ALLOWED_HOSTS if it is yours.',
+    );
   }
   const origin = headers.origin;
   if (origin !== undefined && !isOriginAllowed(origin, headers.host ?? '', rules)) {

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { SluiceError } from '#contracts';
 import type { IncomingHttpHeaders } from 'node:http';
+import { SluiceError } from '#contracts';
 
 const TIMESTAMP = 'x-sluice-timestamp';
 const SIGNATURE = 'x-sluice-signature';
@@ -17,7 +17,12 @@ export function signedHeaders(secret: string, method: string, path: string): Rec
 }
 
 /** Throws `bad_signature` unless another of our services sent this. */
-export function verifySigned(secret: string, method: string, path: string, headers: IncomingHttpHeaders): void {
+export function verifySigned(
+  secret: string,
+  method: string,
+  path: string,
+  headers: IncomingHttpHeaders,
+): void {
   const timestamp = String(headers[TIMESTAMP] ?? '');
   const given = Buffer.from(String(headers[SIGNATURE] ?? ''), 'hex');
   const expected = sign(secret, method, path, timestamp);

@@ -1,7 +1,7 @@
-import { type ErrorCode, type ProblemDetails, SluiceError } from '#contracts';
-import type { Logger } from '#observability';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type ErrorCode, type ProblemDetails, SluiceError } from '#contracts';
+import type { Logger } from '#observability';
 
 /** Every error leaves as RFC 9457 problem details with a stable code; what we did not foresee says nothing of the inside. */
 @Catch()
@@ -28,7 +28,10 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
   // A body that we did not read to its end would be taken for the next request.
   if (request.raw.readable && !request.raw.readableEnded) reply.header('connection', 'close');
   if (error.status === 503) reply.header('retry-after', '2');
-  void reply.code(error.status).type('application/problem+json').send(JSON.stringify(toProblem(error, String(request.id))));
+  void reply
+    .code(error.status)
+    .type('application/problem+json')
+    .send(JSON.stringify(toProblem(error, String(request.id))));
 }
 
 export function toProblem(error: SluiceError, requestId: string): ProblemDetails {
@@ -61,13 +64,21 @@ export function toSluiceError(exception: unknown): SluiceError {
   const known = BY_STATUS[status];
   if (known) return new SluiceError(known[0], known[1], { cause: exception });
   if (isUnavailable(exception)) {
-    return new SluiceError('unavailable', 'A part that this needs is not reachable now; try again in a few seconds.', {
-      cause: exception,
-    });
+    return new SluiceError(
+      'unavailable',
+      'A part that this needs is not reachable now; try again in a few seconds.',
+      {
+        cause: exception,
+      },
+    );
   }
-  return new SluiceError('internal', 'Something went wrong on our side; the log has the details under this request id.', {
-    cause: exception,
-  });
+  return new SluiceError(
+    'internal',
+    'Something went wrong on our side; the log has the details under this request id.',
+    {
+      cause: exception,
+    },
+  );
 }
 
 /** Postgres or Redis away, restarting or out of connections. */

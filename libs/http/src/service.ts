@@ -1,13 +1,13 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { type Environment, listOf } from '#config';
-import { type HealthData, type ServiceName, SluiceError } from '#contracts';
-import { createLogger, type Logger, NestLogger } from '#observability';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Environment, listOf } from '#config';
+import { type HealthData, type ServiceName, SluiceError } from '#contracts';
+import { createLogger, type Logger, NestLogger } from '#observability';
 import { type AccessRules, checkAccess, isOriginAllowed } from './guards.js';
 import { ProblemFilter, sendProblem, toSluiceError } from './problem.filter.js';
 
@@ -59,15 +59,21 @@ export async function startService(definition: ServiceDefinition): Promise<NestF
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
   // Raw bodies are streams for the handler that wants them; nothing is read on its behalf.
   for (const type of ['application/octet-stream', 'multipart/form-data']) {
-    fastify.addContentTypeParser(type, (_request: FastifyRequest, payload: unknown, done: (e: null, b: unknown) => void) =>
-      done(null, payload),
+    fastify.addContentTypeParser(
+      type,
+      (_request: FastifyRequest, payload: unknown, done: (e: null, b: unknown) => void) =>
+        done(null, payload),
     );
   }
   installAccessChecks(fastify, context);
-  const app = await NestFactory.create<NestFastifyApplication>(toModule(definition.module(context)), adapter, {
-    logger: new NestLogger(logger),
-    abortOnError: false,
-  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    toModule(definition.module(context)),
+    adapter,
+    {
+      logger: new NestLogger(logger),
+      abortOnError: false,
+    },
+  );
   app.useGlobalFilters(new ProblemFilter(logger));
   installHealth(fastify, app, definition, environment);
   await definition.configure?.(app, context);
@@ -129,7 +135,11 @@ function installHealth(
   environment: Environment,
 ): void {
   fastify.get('/health', async (_request: FastifyRequest, reply: FastifyReply) => {
-    const body: HealthData = { status: 'ok', service: definition.name, version: environment.SERVICE_VERSION ?? '0.1.0' };
+    const body: HealthData = {
+      status: 'ok',
+      service: definition.name,
+      version: environment.SERVICE_VERSION ?? '0.1.0',
+    };
     try {
       await definition.health(app);
       return body;
@@ -145,10 +155,13 @@ function closeOnSignals(app: NestFastifyApplication, logger: Logger, graceSecond
     if (closing) return;
     closing = true;
     logger.info({ signal }, 'stopping');
-    const timer = setTimeout(() => {
-      logger.warn('what was in flight did not end in time');
-      process.exit(1);
-    }, (graceSeconds + 5) * 1000);
+    const timer = setTimeout(
+      () => {
+        logger.warn('what was in flight did not end in time');
+        process.exit(1);
+      },
+      (graceSeconds + 5) * 1000,
+    );
     timer.unref();
     app
       .close()

@@ -1,6 +1,6 @@
-import { SluiceError } from '#contracts';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
+import { SluiceError } from '#contracts';
 
 /** Parses what a stranger sent into a DTO, or throws `validation_failed` with one sentence that names every problem. */
 export function parseBody<T extends object>(type: new () => T, body: unknown): T {
@@ -19,6 +19,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** A UUID in lower case, or `malformed_id`. */
 export function parseId(value: string): string {
-  if (!UUID.test(value)) throw new SluiceError('malformed_id', 'This id is not a UUID; use the one that we answered with.');
+  if (!UUID.test(value))
+    throw new SluiceError('malformed_id', 'This id is not a UUID; use the one that we answered with.');
   return value;
 }

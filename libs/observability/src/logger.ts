@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { pino, type Logger } from 'pino';
+import { type Logger, pino } from 'pino';
 
 /** JSON lines on stdout: `service`, `level`, `time`, `msg` and the ids that the caller gives. */
 export function createLogger(service: string, level: string): Logger {

@@ -10,7 +10,11 @@ pg.types.setTypeParser(INT8_OID, Number);
 /** Any fixed number: all services that start together take turns at migrating. */
 const MIGRATION_LOCK = 7_351_990;
 
-export function dataSourceOptions(config: { databaseUrl: string; poolSize: number; name: string }): DataSourceOptions {
+export function dataSourceOptions(config: {
+  databaseUrl: string;
+  poolSize: number;
+  name: string;
+}): DataSourceOptions {
   return {
     type: 'postgres',
     url: config.databaseUrl,
@@ -20,7 +24,11 @@ export function dataSourceOptions(config: { databaseUrl: string; poolSize: numbe
     synchronize: false,
     poolSize: config.poolSize,
     applicationName: `sluice-${config.name}`,
-    extra: { connectionTimeoutMillis: 5000, statement_timeout: 30_000, idle_in_transaction_session_timeout: 30_000 },
+    extra: {
+      connectionTimeoutMillis: 5000,
+      statement_timeout: 30_000,
+      idle_in_transaction_session_timeout: 30_000,
+    },
   };
 }
 

@@ -1,7 +1,7 @@
-import { QUEUES, type QueueName, type QueuePayload, SluiceError } from '#contracts';
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
+import { QUEUES, type QueueName, type QueuePayload, SluiceError } from '#contracts';
 import { QUEUE_PREFIX } from './producer.js';
 import { createRedis } from './redis.js';
 
@@ -32,7 +32,11 @@ export interface Consumer {
  * A BullMQ worker: the payload is parsed again on the way out of Redis, a lost lock aborts the
  * handler's signal, an error that trying again cannot mend is not tried again.
  */
-export function consume<Q extends QueueName>(queue: Q, handler: Handler<Q>, options: ConsumerOptions): Consumer {
+export function consume<Q extends QueueName>(
+  queue: Q,
+  handler: Handler<Q>,
+  options: ConsumerOptions,
+): Consumer {
   const connection = createRedis(options.redisUrl, 'blocking', `${options.name}-${queue}`);
   const lockDuration = options.lockSeconds * 1000;
   const running = new Set<AbortController>();

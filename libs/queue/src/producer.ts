@@ -1,5 +1,5 @@
-import { QUEUE_NAMES, type QueueName, type QueuePayload, queueJobId } from '#contracts';
 import { type JobsOptions, Queue } from 'bullmq';
+import { QUEUE_NAMES, type QueueName, type QueuePayload, queueJobId } from '#contracts';
 import { createRedis } from './redis.js';
 
 export const QUEUE_PREFIX = 'sluice';
@@ -32,7 +32,11 @@ export class QueueProducer {
     return [...this.queues.values()];
   }
 
-  async enqueue<Q extends QueueName>(queue: Q, payload: QueuePayload<Q>, options: EnqueueOptions = {}): Promise<void> {
+  async enqueue<Q extends QueueName>(
+    queue: Q,
+    payload: QueuePayload<Q>,
+    options: EnqueueOptions = {},
+  ): Promise<void> {
     await this.enqueueAll(queue, [{ payload, options }]);
   }
 
@@ -43,7 +47,11 @@ export class QueueProducer {
     if (entries.length === 0) return;
     const idOf = queueJobId[queue] as (payload: QueuePayload<Q>) => string;
     await this.queue(queue).addBulk(
-      entries.map(({ payload, options }) => ({ name: queue, data: payload, opts: jobOptions(idOf(payload), options) })),
+      entries.map(({ payload, options }) => ({
+        name: queue,
+        data: payload,
+        opts: jobOptions(idOf(payload), options),
+      })),
     );
   }
 

@@ -1,5 +1,5 @@
-import type { ErrorCode, JobStatus, ProfileName, RenditionName, SessionStatus, Stage } from '#contracts';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { ErrorCode, JobStatus, ProfileName, RenditionName, SessionStatus, Stage } from '#contracts';
 
 /**
  * Rows as TypeScript sees them; the DDL is in migrations/, the state machines in docs/model.md.
@@ -91,7 +91,8 @@ export class UploadChunk {
   @Column('boolean', { default: true }) received: boolean;
   @Column('boolean', { default: true }) verified: boolean;
   @Column('timestamptz', { name: 'received_at', default: () => 'now()' }) receivedAt: Date;
-  @Column('timestamptz', { name: 'verified_at', nullable: true, default: () => 'now()' }) verifiedAt: Date | null;
+  @Column('timestamptz', { name: 'verified_at', nullable: true, default: () => 'now()' })
+  verifiedAt: Date | null;
 }
 
 @Entity('renditions')
