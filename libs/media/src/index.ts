@@ -1,1 +1,1 @@
-export {};
+export * from './hls/index.js';

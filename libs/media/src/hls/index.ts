@@ -1,0 +1,3 @@
+export * from './bit-rate.js';
+export * from './media-playlist.js';
+export * from './multivariant.js';
