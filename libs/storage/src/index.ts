@@ -1,1 +1,3 @@
+export * from './directory-store.js';
+export * from './open-store.js';
 export * from './port.js';

@@ -5,13 +5,14 @@ export interface PutOptions {
   size?: number;
   /** Lower-case hex that the body must have; another digest is refused and leaves nothing. */
   sha256?: string;
+  /** Ends the put with the signal's reason; nothing is left. */
   signal?: AbortSignal;
 }
 
 export interface ByteRange {
   /** First byte. */
   start: number;
-  /** First byte that is not wanted; the object's end when absent. */
+  /** First byte that is not wanted; the object's end when absent or beyond it. */
   end?: number;
 }
 
@@ -23,22 +24,30 @@ export interface StoredObject {
 }
 
 /**
- * Immutable objects by key. Keys are ours, never a client's: `a/b/c` of `[A-Za-z0-9._-]` parts.
- * Every driver passes the same contract suite (test/storage).
+ * Immutable objects by key. Keys are ours, never a client's: `a/b/c` of `[A-Za-z0-9._-]` parts that
+ * do not begin with a dot. Every driver passes the same contract suite (test/storage).
  *
  * Errors are SluiceErrors: `object_not_found`, `chunk_hash_mismatch`, `chunk_length_mismatch`,
- * `storage_full` (ENOSPC and the like), `range_not_satisfiable`, `unavailable`.
+ * `storage_full` (ENOSPC and the like), `range_not_satisfiable`, `unavailable`. An error of the body
+ * itself comes out of `put` as it is.
  */
 export interface ObjectStore {
-  /** Streams the body in; when it resolves the object is whole, verified and durable. */
+  /**
+   * Streams the body in; when it resolves the object is whole, verified and durable, and before that
+   * nobody sees any of it. Putting a key again replaces the object in one step.
+   */
   put(key: string, body: Readable | Buffer, options?: PutOptions): Promise<{ size: number; sha256: string }>;
+  /** The caller reads the stream to its end or destroys it. */
   get(key: string, range?: ByteRange, signal?: AbortSignal): Promise<Readable>;
   stat(key: string): Promise<StoredObject | null>;
   /** Deleting what is not there is no error. */
   delete(key: string): Promise<void>;
   /** Everything below `prefix`, which ends in `/`. */
   deletePrefix(prefix: string): Promise<void>;
+  /** Everything below `prefix`, which ends in `/` or is empty; in no particular order, never all in memory. */
   list(prefix: string): AsyncIterable<StoredObject>;
+  /** Removes what puts of killed processes left unfinished before `olderThan`; answers with how many. */
+  sweepUnfinished(olderThan: Date): Promise<number>;
   /** Throws when the store cannot be written to. */
   check(): Promise<void>;
 }

@@ -1,0 +1,90 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { errorCode, hashMismatch, lengthMismatch, toStorageError } from './errors.js';
+import type { PutOptions } from './port.js';
+
+export interface WrittenFile {
+  path: string;
+  /** Bytes. */
+  size: number;
+  /** Lower-case hex. */
+  sha256: string;
+}
+
+/**
+ * Writes the body to a new file in `folder`, verified and fsynced. On any failure the file is gone,
+ * the body is destroyed, and the error says whose it was: the body's own, or the file system's.
+ */
+export async function writeTemporary(
+  folder: string,
+  body: Readable | Buffer,
+  options: PutOptions,
+): Promise<WrittenFile> {
+  const path = join(folder, randomUUID());
+  const handle = await create(folder, path);
+  try {
+    const written = await fill(handle, body, options);
+    await fileSystem(handle.sync());
+    await handle.close();
+    return { path, ...written };
+  } catch (error) {
+    if (!Buffer.isBuffer(body)) body.destroy();
+    await handle.close().catch(() => undefined);
+    await unlink(path).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function create(folder: string, path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o640);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw toStorageError(error);
+    await fileSystem(mkdir(folder, { recursive: true }));
+    return fileSystem(open(path, 'wx', 0o640));
+  }
+}
+
+async function fill(handle: FileHandle, body: Readable | Buffer, { size, sha256, signal }: PutOptions) {
+  const hash = createHash('sha256');
+  let written = 0;
+  const stop = () => (body as Readable).destroy(signal?.reason as Error);
+  signal?.throwIfAborted();
+  if (!Buffer.isBuffer(body)) signal?.addEventListener('abort', stop, { once: true });
+  try {
+    for await (const part of Buffer.isBuffer(body) ? [body] : body) {
+      const bytes = part as Buffer;
+      signal?.throwIfAborted();
+      if (size !== undefined && written + bytes.length > size)
+        throw lengthMismatch(size, written + bytes.length);
+      hash.update(bytes);
+      await writeAll(handle, bytes);
+      written += bytes.length;
+    }
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+  signal?.throwIfAborted();
+  if (size !== undefined && written !== size) throw lengthMismatch(size, written);
+  const actual = hash.digest('hex');
+  if (sha256 !== undefined && actual !== sha256) throw hashMismatch(sha256, actual);
+  return { size: written, sha256: actual };
+}
+
+/** write(2) may take less than it is given, most of all on a disk that fills up. */
+async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
+  for (let from = 0; from < bytes.length; ) {
+    const { bytesWritten } = await fileSystem(handle.write(bytes, from, bytes.length - from));
+    from += bytesWritten;
+  }
+}
+
+async function fileSystem<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw toStorageError(error);
+  }
+}
