@@ -35,9 +35,12 @@ export interface ServiceContext {
 /** Prefix of addresses for our own services; they are signed (internal-auth.ts) and skip Host and Origin. */
 const INTERNAL_PREFIX = '/internal/';
 
+/** Whether the service can do its work, and whether the process answers at all: probes know no host name. */
+const HEALTH_PATHS = new Set(['/health', '/health/live']);
+
 /**
  * Starts one of the four services: Fastify with Host and Origin checks, CORS, request ids, problem
- * details, `/health`, and a shutdown on SIGTERM and SIGINT that lets requests in flight finish.
+ * details, `/health` and `/health/live`, and a shutdown on SIGTERM and SIGINT that lets requests in flight finish.
  */
 export async function startService(definition: ServiceDefinition): Promise<NestFastifyApplication> {
   const { name, environment } = definition;
@@ -92,7 +95,7 @@ function installAccessChecks(fastify: FastifyInstance, { access, logger }: Servi
   fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
     reply.header('x-request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
-    if (request.url.startsWith(INTERNAL_PREFIX) || request.url === '/health') return;
+    if (request.url.startsWith(INTERNAL_PREFIX) || HEALTH_PATHS.has(request.url)) return;
     try {
       checkAccess(request.headers, access);
     } catch (error) {
@@ -134,19 +137,20 @@ function installHealth(
   definition: ServiceDefinition,
   environment: Environment,
 ): void {
+  const body = (status: HealthData['status']): HealthData => ({
+    status,
+    service: definition.name,
+    version: environment.SERVICE_VERSION ?? '0.1.0',
+  });
   fastify.get('/health', async (_request: FastifyRequest, reply: FastifyReply) => {
-    const body: HealthData = {
-      status: 'ok',
-      service: definition.name,
-      version: environment.SERVICE_VERSION ?? '0.1.0',
-    };
     try {
       await definition.health(app);
-      return body;
+      return body('ok');
     } catch {
-      return reply.code(503).send({ ...body, status: 'degraded' });
+      return reply.code(503).send(body('degraded'));
     }
   });
+  fastify.get('/health/live', async () => body('ok'));
 }
 
 function closeOnSignals(app: NestFastifyApplication, logger: Logger, graceSeconds: number): void {
