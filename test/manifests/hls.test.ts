@@ -140,13 +140,15 @@ describe('a media playlist', () => {
       const text = mediaPlaylist({ ...options, type: 'VOD', segments: list, timescale, ended: true });
       let sum = 0;
       let exact = 0;
+      let furthest = 0;
       const durations = [...text.matchAll(/#EXTINF:([\d.]+),/g)].map((m) => Number(m[1]));
       expect(durations).toHaveLength(10_000);
       durations.forEach((duration, index) => {
         sum += Math.round(duration * 1e6);
         exact += list[index]!.durationTicks;
-        expect(Math.abs(sum - (exact * 1e6) / timescale)).toBeLessThanOrEqual(0.51);
+        furthest = Math.max(furthest, Math.abs(sum - (exact * 1e6) / timescale));
       });
+      expect(furthest).toBeLessThanOrEqual(0.51);
     }
   });
 

@@ -1,1 +1,2 @@
+export * from './dash/index.js';
 export * from './hls/index.js';

@@ -1,0 +1,114 @@
+import { attribute, element } from './xml.js';
+
+export interface DashSegment {
+  uri: string;
+  /** In ticks of its rendition's timescale. */
+  startTicks: number;
+  durationTicks: number;
+}
+
+type Segments = Iterable<DashSegment> | AsyncIterable<DashSegment>;
+
+export interface DashRendition {
+  /** Folder of its segments. */
+  name: string;
+  kind: 'video' | 'audio';
+  width: number | null;
+  height: number | null;
+  fpsNum: number | null;
+  fpsDen: number | null;
+  /** RFC 6381. */
+  codecs: string | null;
+  /** BCP 47, audio only. */
+  language: string | null;
+  channels: number | null;
+  /** Bits per second: measured peak (BitRateMeter). */
+  peakBitrate: number;
+  /** Ticks per second. */
+  timescale: number;
+  initUri: string;
+  /** From the first on; asked for twice, so that no list of segments need be held. */
+  segments: () => Segments;
+}
+
+export interface StaticMpd {
+  /** Seconds. */
+  duration: number;
+  /** Seconds that a client should have before it plays; a segment's length. */
+  minBufferTime: number;
+  renditions: readonly DashRendition[];
+}
+
+/**
+ * A static MPD, in pieces to be written one after the other. Segment names carry a digest, so they
+ * are listed: SegmentList with a SegmentTimeline (why: docs/adr/dash-segment-list.md).
+ */
+export async function* staticMpd({ duration, minBufferTime, renditions }: StaticMpd): AsyncGenerator<string> {
+  yield '<?xml version="1.0" encoding="UTF-8"?>\n';
+  yield `${element('MPD', {
+    xmlns: 'urn:mpeg:dash:schema:mpd:2011',
+    profiles: 'urn:mpeg:dash:profile:isoff-main:2011',
+    type: 'static',
+    mediaPresentationDuration: `PT${seconds(duration)}S`,
+    minBufferTime: `PT${seconds(minBufferTime)}S`,
+  })}\n  <Period id="0" start="PT0S">\n`;
+  const video = renditions.filter((rendition) => rendition.kind === 'video');
+  if (video.length > 0) yield* adaptationSet(0, video);
+  let id = 1;
+  for (const track of renditions.filter((rendition) => rendition.kind === 'audio')) {
+    yield* adaptationSet(id, [track]);
+    id += 1;
+  }
+  yield '  </Period>\n</MPD>\n';
+}
+
+/** One for all rungs: their borders are the same. One for each audio track. */
+async function* adaptationSet(id: number, members: readonly DashRendition[]): AsyncGenerator<string> {
+  const { kind, language } = members[0] as DashRendition;
+  yield `    ${element('AdaptationSet', {
+    id,
+    contentType: kind,
+    mimeType: `${kind}/mp4`,
+    lang: kind === 'audio' && language !== '' ? language : null,
+    segmentAlignment: 'true',
+    startWithSAP: 1,
+  })}\n`;
+  for (const member of members) yield* representation(member);
+  yield '    </AdaptationSet>\n';
+}
+
+async function* representation(rendition: DashRendition): AsyncGenerator<string> {
+  const { name, kind, width, height, fpsNum, fpsDen, codecs, channels, peakBitrate, timescale } = rendition;
+  const picture =
+    kind === 'video'
+      ? { width, height, frameRate: fpsNum && fpsDen ? frameRate(fpsNum, fpsDen) : null, sar: '1:1' }
+      : {};
+  yield `      ${element('Representation', { id: name, bandwidth: Math.ceil(peakBitrate), codecs, ...picture })}\n`;
+  if (kind === 'audio' && channels !== null) {
+    const schemeIdUri = 'urn:mpeg:dash:23003:3:audio_channel_configuration:2011';
+    yield `        ${element('AudioChannelConfiguration', { schemeIdUri, value: channels }, true)}\n`;
+  }
+  yield `        <BaseURL>${attribute(name)}/</BaseURL>\n        ${element('SegmentList', { timescale })}\n`;
+  yield `          ${element('Initialization', { sourceURL: rendition.initUri }, true)}\n          <SegmentTimeline>\n`;
+  yield* timeline(rendition.segments());
+  yield '          </SegmentTimeline>\n';
+  for await (const { uri } of rendition.segments()) {
+    yield `          ${element('SegmentURL', { media: uri }, true)}\n`;
+  }
+  yield '        </SegmentList>\n      </Representation>\n';
+}
+
+/** One S for each segment, never S@r: dash.js takes the nth S for the nth SegmentURL. */
+async function* timeline(segments: Segments): AsyncGenerator<string> {
+  let end: number | null = null;
+  for await (const { startTicks, durationTicks } of segments) {
+    const t = startTicks === end ? null : startTicks;
+    yield `            ${element('S', { t, d: durationTicks }, true)}\n`;
+    end = startTicks + durationTicks;
+  }
+}
+
+const frameRate = (num: number, den: number) => (den === 1 ? String(num) : `${num}/${den}`);
+
+/** At most six decimals, as xs:duration wants them: no exponent. */
+const seconds = (value: number) => value.toFixed(6).replace(/\.?0+$/, '');
