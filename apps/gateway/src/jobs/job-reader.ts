@@ -1,0 +1,51 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type JobView, SluiceError } from '#contracts';
+import type { Database } from '../resources.js';
+import { DATABASE } from '../tokens.js';
+import { type JobRow, toJobView } from './job-view.js';
+
+/** One statement is one snapshot of the database: `last_seq` and the state it numbers fit together. */
+const JOB = `
+  SELECT j.id, j.key, j.bucket, j.status, j.stage, j.progress, j.workflow_id, j.error_code, j.error_message,
+    j.result, j.created_at, j.updated_at, j.completed_at, j.last_seq, j.playable_at, j.asset_id,
+    a.status IN ('provisional', 'ready') AS asset_kept,
+    s.id AS session_id, s.filename, s.bytes_received, s.file_size AS bytes_total,
+    (SELECT COALESCE(json_agg(e), '[]') FROM (
+       SELECT stage, progress, message, created_at FROM progress_events
+       WHERE job_id = j.id ORDER BY seq DESC LIMIT 20) e) AS latest_events,
+    (SELECT COALESCE(json_agg(r), '[]') FROM (
+       SELECT name, kind, mode, width, height, segments_completed, segments_total FROM renditions
+       WHERE job_id = j.id ORDER BY position) r) AS renditions
+  FROM jobs j
+  JOIN assets a ON a.id = j.asset_id
+  LEFT JOIN LATERAL (
+    SELECT id, filename, bytes_received, file_size FROM upload_sessions
+    WHERE job_id = j.id ORDER BY (id = $2::uuid) DESC NULLS LAST, created_at LIMIT 1) s ON true
+  WHERE j.id = $1`;
+
+@Injectable()
+export class JobReader {
+  constructor(@Inject(DATABASE) private readonly database: Database) {}
+
+  /** `sessionId` says whose upload is shown when several sessions share the job; by default the first one. */
+  async view(jobId: string, sessionId: string | null = null): Promise<JobView> {
+    const [row] = await this.database.query<JobRow[]>(JOB, [jobId, sessionId]);
+    if (!row)
+      throw new SluiceError('job_not_found', 'There is no job with this id; it may have been removed.');
+    return toJobView(row);
+  }
+
+  async jobOfSession(sessionId: string): Promise<string> {
+    const [row] = await this.database.query<{ job_id: string | null }[]>(
+      'SELECT job_id FROM upload_sessions WHERE id = $1',
+      [sessionId],
+    );
+    if (!row)
+      throw new SluiceError(
+        'session_not_found',
+        'There is no upload session with this id; create one first.',
+      );
+    if (!row.job_id) throw new SluiceError('job_not_found', 'The job of this session has been removed.');
+    return row.job_id;
+  }
+}

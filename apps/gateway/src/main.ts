@@ -1,0 +1,5 @@
+import { loadEnvironment } from '#config';
+import { run } from '#http';
+import { startGateway } from './gateway.js';
+
+run(() => startGateway(loadEnvironment()));

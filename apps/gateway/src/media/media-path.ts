@@ -1,0 +1,72 @@
+import {
+  DASH_MANIFEST,
+  EARLY_MEDIA_PLAYLIST,
+  EARLY_MULTIVARIANT,
+  mediaPrefix,
+  RENDITION_NAMES,
+  type RenditionName,
+  renditionPrefix,
+  VOD_MEDIA_PLAYLIST,
+  VOD_MULTIVARIANT,
+} from '#contracts';
+
+export type MediaTarget =
+  | { kind: 'early-multivariant'; assetId: string }
+  | { kind: 'early-media'; assetId: string; rendition: RenditionName }
+  /** `immutable`: the name carries the digest, so the name is the version. */
+  | { kind: 'object'; key: string; type: string; immutable: boolean; version: string | null };
+
+export const HLS_TYPE = 'application/vnd.apple.mpegurl';
+const DASH_TYPE = 'application/dash+xml';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+/** segmentFileName and initFileName of the contracts. */
+const SEGMENT_NAME = /^seg_\d{4,6}-[0-9a-f]{8}\.m4s$/;
+const INIT_NAME = /^init-[0-9a-f]{8}\.mp4$/;
+
+/**
+ * What an address below `/media/` means; null for everything that is not exactly one of our names
+ * (S0-04). `rest` is decoded once already: what is still encoded in it matches nothing.
+ */
+export function parseMediaPath(assetId: string, rest: string): MediaTarget | null {
+  if (!UUID.test(assetId)) return null;
+  const [first = '', second, ...more] = rest.split('/');
+  if (more.length > 0) return null;
+  if (second === undefined) return ofAsset(assetId, first);
+  const rendition = RENDITION_NAMES.find((name) => name === first);
+  return rendition === undefined ? null : ofRendition(assetId, rendition, second);
+}
+
+function ofAsset(assetId: string, name: string): MediaTarget | null {
+  const key = mediaPrefix(assetId) + name;
+  if (name === EARLY_MULTIVARIANT) return { kind: 'early-multivariant', assetId };
+  if (name === VOD_MULTIVARIANT) return playlist(key, HLS_TYPE);
+  if (name === DASH_MANIFEST) return playlist(key, DASH_TYPE);
+  return null;
+}
+
+function ofRendition(assetId: string, rendition: RenditionName, name: string): MediaTarget | null {
+  const key = renditionPrefix(assetId, rendition) + name;
+  if (name === EARLY_MEDIA_PLAYLIST) return { kind: 'early-media', assetId, rendition };
+  if (name === VOD_MEDIA_PLAYLIST) return playlist(key, HLS_TYPE);
+  const medium = rendition === 'audio' ? 'audio' : 'video';
+  if (SEGMENT_NAME.test(name)) return immutable(key, name, 'video/iso.segment');
+  if (INIT_NAME.test(name)) return immutable(key, name, `${medium}/mp4`);
+  return null;
+}
+
+const playlist = (key: string, type: string): MediaTarget => ({
+  kind: 'object',
+  key,
+  type,
+  immutable: false,
+  version: null,
+});
+
+const immutable = (key: string, name: string, type: string): MediaTarget => ({
+  kind: 'object',
+  key,
+  type,
+  immutable: true,
+  version: name,
+});
