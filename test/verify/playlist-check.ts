@@ -1,0 +1,84 @@
+import type { MultivariantPlaylist, Variant } from './playlist.js';
+import type { FetchedRendition } from './rendition.js';
+
+const ticksOf = (segment: FetchedRendition['segments'][number]) =>
+  segment.samples.reduce((sum, sample) => sum + sample.duration, 0);
+
+/** What a media playlist says is what its segments hold. */
+export function checkMediaPlaylist({ name, playlist, track, segments }: FetchedRendition): string[] {
+  const problems: string[] = [];
+  if (segments.length === 0) return [`${name}: the playlist is empty`];
+  if (playlist.type !== 'VOD')
+    problems.push(`${name}: EXT-X-PLAYLIST-TYPE is ${playlist.type}, VOD expected`);
+  if (!playlist.ended) problems.push(`${name}: EXT-X-ENDLIST is missing`);
+  let said = 0;
+  let held = 0;
+  for (const [index, segment] of segments.entries()) {
+    said += segment.said;
+    held += ticksOf(segment) / track.timescale;
+    if (Math.round(segment.said) > playlist.targetDuration) {
+      problems.push(
+        `${name}, segment ${index}: EXTINF ${segment.said} is over TARGETDURATION ${playlist.targetDuration}`,
+      );
+    }
+    if (Math.abs(said - held) > 0.001) {
+      problems.push(
+        `${name}: up to segment ${index} EXTINF adds up to ${said.toFixed(6)} s, the samples to ${held.toFixed(6)} s`,
+      );
+      said = held;
+    }
+  }
+  return problems;
+}
+
+/** Bits per second of the densest segment. */
+export function peakOf({ segments, track }: FetchedRendition): number {
+  return Math.max(...segments.map((segment) => (segment.size * 8 * track.timescale) / ticksOf(segment)));
+}
+
+/** What the multivariant playlist says of a rendition is what its boxes say. */
+export function checkVariant(
+  variant: Variant,
+  video: FetchedRendition,
+  audio: FetchedRendition | undefined,
+): string[] {
+  const problems: string[] = [];
+  const expected = [video.track.codecs, ...(audio ? [audio.track.codecs] : [])];
+  if (expected.join() !== variant.codecs.join()) {
+    problems.push(`${video.name}: CODECS says ${variant.codecs}, the init segments say ${expected}`);
+  }
+  if (variant.width !== video.track.width || variant.height !== video.track.height) {
+    problems.push(
+      `${video.name}: RESOLUTION says ${variant.width}x${variant.height}, the init segment ${video.track.width}x${video.track.height}`,
+    );
+  }
+  const peak = peakOf(video) + (audio ? peakOf(audio) : 0);
+  // One bit for a BANDWIDTH that was rounded down.
+  if (variant.bandwidth < peak - 1) {
+    problems.push(`${video.name}: BANDWIDTH ${variant.bandwidth} is below the peak of ${Math.ceil(peak)}`);
+  }
+  if (variant.averageBandwidth > variant.bandwidth) {
+    problems.push(`${video.name}: AVERAGE-BANDWIDTH is above BANDWIDTH`);
+  }
+  const frames = video.segments.reduce((sum, segment) => sum + segment.samples.length, 0);
+  const seconds = video.segments.reduce((sum, segment) => sum + ticksOf(segment), 0) / video.track.timescale;
+  if (Math.abs(frames / seconds - variant.frameRate) > 0.02 * variant.frameRate) {
+    problems.push(
+      `${video.name}: FRAME-RATE ${variant.frameRate}, the samples give ${(frames / seconds).toFixed(3)}`,
+    );
+  }
+  return problems;
+}
+
+/** RFC 8216, 4.3.4.2: what must not be twice, what must refer to something. */
+export function checkMultivariant(multivariant: MultivariantPlaylist): string[] {
+  const problems: string[] = [];
+  const urls = multivariant.variants.map((variant) => variant.url);
+  if (new Set(urls).size !== urls.length) problems.push('the multivariant playlist lists a rendition twice');
+  for (const variant of multivariant.variants) {
+    if (variant.audioGroup && !multivariant.audio.some((track) => track.group === variant.audioGroup)) {
+      problems.push(`${variant.url} refers to the audio group ${variant.audioGroup}, which does not exist`);
+    }
+  }
+  return problems;
+}
