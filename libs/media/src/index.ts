@@ -1,2 +1,14 @@
+export * from './cut/audio-cutter.js';
+export * from './cut/sink.js';
+export * from './cut/video-cutter.js';
 export * from './dash/index.js';
+export * from './ffmpeg/allow-lists.js';
+export * from './ffmpeg/command.js';
+export * from './ffmpeg/fingerprint.js';
+export * from './ffmpeg/supervised.js';
 export * from './hls/index.js';
+export { codecsOf } from './isobmff/fragment.js';
+export * from './plan/grid.js';
+export * from './plan/plan.js';
+export * from './probe/analyze.js';
+export type { SourceReader } from './probe/source.js';

@@ -1,0 +1,53 @@
+import type { Readable } from 'node:stream';
+
+/** Pulls exact byte counts out of a stream; what nobody asks for is not read, so the writer is held. */
+export class ByteReader {
+  private readonly chunks: AsyncIterator<Buffer>;
+  private current: Buffer = Buffer.alloc(0);
+
+  constructor(stream: Readable) {
+    this.chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  }
+
+  /** Exactly `length` bytes in memory, or null when the stream ends before the first of them. */
+  async read(length: number): Promise<Buffer | null> {
+    if (this.current.length === 0 && !(await this.pull())) return null;
+    if (this.current.length >= length) return this.take(length);
+    const parts: Buffer[] = [];
+    let missing = length;
+    for await (const part of this.stream(length)) {
+      parts.push(part);
+      missing -= part.length;
+    }
+    if (missing > 0) throw new Error('the stream ended inside a box');
+    return Buffer.concat(parts);
+  }
+
+  /** `length` bytes piece by piece; ends early only when the stream does. */
+  async *stream(length: number): AsyncGenerator<Buffer> {
+    let missing = length;
+    while (missing > 0) {
+      if (this.current.length === 0 && !(await this.pull())) return;
+      const part = this.take(Math.min(missing, this.current.length));
+      missing -= part.length;
+      yield part;
+    }
+  }
+
+  private take(length: number): Buffer {
+    const taken = this.current.subarray(0, length);
+    this.current = this.current.subarray(length);
+    return taken;
+  }
+
+  private async pull(): Promise<boolean> {
+    for (;;) {
+      const next = await this.chunks.next();
+      if (next.done) return false;
+      if (next.value.length > 0) {
+        this.current = next.value;
+        return true;
+      }
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * ffmpeg sees only what we have recognised by its first bytes, through one demuxer and known
+ * decoders. A playlist named `.mp4` reads other people's files even with a protocol list alone, so
+ * the demuxer is always explicit (measured on ffmpeg 5.1, docs/adr/0004).
+ */
+export const CONTAINERS = ['mov', 'matroska', 'mpegts', 'avi', 'ogg'] as const;
+export type Container = (typeof CONTAINERS)[number];
+
+/** Decoder names, not codec names: the option does not glob and `av1`, `mp3` would refuse good files. */
+const DECODERS = [
+  ...[
+    'h264',
+    'hevc',
+    'vp8',
+    'vp9',
+    'libdav1d',
+    'mpeg4',
+    'h263',
+    'mpeg1video',
+    'mpeg2video',
+    'theora',
+    'prores',
+    'mjpeg',
+  ],
+  ...['msmpeg4', 'msmpeg4v2', 'flv', 'wmv2', 'dvvideo', 'rawvideo', 'ffv1'],
+  ...[
+    'aac',
+    'mp3float',
+    'mp2float',
+    'opus',
+    'vorbis',
+    'ac3',
+    'eac3',
+    'flac',
+    'alac',
+    'amrnb',
+    'amrwb',
+    'libopencore_amrnb',
+  ],
+  ...[
+    'pcm_s16le',
+    'pcm_s16be',
+    'pcm_s24le',
+    'pcm_s24be',
+    'pcm_s32le',
+    'pcm_f32le',
+    'pcm_u8',
+    'pcm_alaw',
+    'pcm_mulaw',
+  ],
+  ...['adpcm_ms', 'adpcm_ima_wav', 'adpcm_ima_qt', 'wmav2'],
+];
+
+export const SOURCE_LIMITS = {
+  /** Pixels of one frame: a little over 8K × 4K. */
+  maxPixels: 35_000_000,
+  maxStreams: 16,
+  probeBytes: 5_000_000,
+  analyzeMicroseconds: 5_000_000,
+  maxProbePackets: 2_500,
+  /** Seconds of video. */
+  maxDuration: 12 * 3600,
+} as const;
+
+/** Options that stand before every `-i` of a stranger's bytes. */
+export function inputGuards(container: Container): string[] {
+  return [
+    ...['-protocol_whitelist', 'http,tcp'],
+    ...['-max_pixels', String(SOURCE_LIMITS.maxPixels)],
+    ...['-max_streams', String(SOURCE_LIMITS.maxStreams)],
+    ...['-probesize', String(SOURCE_LIMITS.probeBytes)],
+    ...['-analyzeduration', String(SOURCE_LIMITS.analyzeMicroseconds)],
+    ...['-max_probe_packets', String(SOURCE_LIMITS.maxProbePackets)],
+    ...['-codec_whitelist', DECODERS.join(',')],
+    ...['-f', container],
+  ];
+}
+
+/** Which demuxer the first bytes call for; null when they are none of ours. 400 bytes are enough. */
+export function sniffContainer(head: Buffer): Container | null {
+  if (head.length < 12) return null;
+  const box = head.toString('latin1', 4, 8);
+  if (['ftyp', 'moov', 'mdat', 'wide', 'free', 'skip', 'pnot'].includes(box)) return 'mov';
+  if (head.readUInt32BE(0) === 0x1a45dfa3) return 'matroska';
+  if (head.toString('latin1', 0, 4) === 'RIFF' && head.toString('latin1', 8, 11) === 'AVI') return 'avi';
+  if (head.toString('latin1', 0, 4) === 'OggS') return 'ogg';
+  // 188-byte packets, and 192-byte ones with a time code in front (m2ts).
+  for (const [size, start] of [
+    [188, 0],
+    [192, 4],
+  ] as const) {
+    if (head.length > start + size && head[start] === 0x47 && head[start + size] === 0x47) return 'mpegts';
+  }
+  return null;
+}

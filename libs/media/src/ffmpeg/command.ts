@@ -1,0 +1,196 @@
+import ffmpeg from 'fluent-ffmpeg';
+import { AAC_FRAME } from '../plan/borders.js';
+import { frameTime } from '../plan/grid.js';
+import type { Plan, PlannedRendition } from '../plan/plan.js';
+import { inputGuards } from './allow-lists.js';
+
+/**
+ * Builds every ffmpeg command line; the only file that knows fluent-ffmpeg, which is archived and is
+ * used for what it does well: putting arguments in order. supervised.ts runs them.
+ */
+export interface VideoOutput {
+  rendition: PlannedRendition;
+  /** The first segment that this run makes of it. */
+  firstSegment: number;
+  /** `unix:…` or a file. */
+  target: string;
+}
+
+export interface VideoRun {
+  source: string;
+  seekSeconds: number | null;
+  /** One past the last segment. */
+  endSegment: number;
+  outputs: VideoOutput[];
+}
+
+const GLOBALS = [
+  '-nostdin',
+  '-hide_banner',
+  '-v',
+  'warning',
+  '-nostats',
+  '-progress',
+  'pipe:1',
+  '-stats_period',
+  '0.5',
+];
+
+/**
+ * Fragmented MP4 with one fragment for each key frame, absolute decode times and no edit list; what a
+ * B-frame delays is a negative composition offset, so a segment's decode time is its first frame's time
+ * (checked on ffmpeg 5.1; without frag_discont decode times begin at 0 in every span).
+ */
+const FRAGMENTS = [
+  ...[
+    '-movflags',
+    'frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer+negative_cts_offsets',
+  ],
+  ...[
+    '-use_editlist',
+    '0',
+    '-map_metadata',
+    '-1',
+    '-map_chapters',
+    '-1',
+    '-fflags',
+    '+bitexact',
+    '-f',
+    'mp4',
+  ],
+];
+
+/** One decode, all encoded rungs of a span. */
+export function videoRun(plan: Plan, run: VideoRun): string[] {
+  const command = ffmpeg(run.source).inputOptions([
+    ...['-copyts', '-noaccurate_seek'],
+    ...(run.seekSeconds === null ? [] : ['-ss', run.seekSeconds.toFixed(6)]),
+    ...['-threads', '2', ...inputGuards(plan.container)],
+  ]);
+  command.complexFilter(videoFilters(plan, run));
+  run.outputs.forEach((output, i) => {
+    command
+      .output(output.target)
+      .outputOptions([
+        ...['-map', `[v${i}]`, '-an', '-sn', '-dn'],
+        ...encoderOptions(plan, output.rendition),
+        ...['-force_key_frames', keyFrameTimes(plan, output.firstSegment, run.endSegment)],
+        ...['-fps_mode', 'passthrough', '-video_track_timescale', String(plan.grid.timescale)],
+        ...FRAGMENTS,
+      ]);
+  });
+  return argumentsOf(command, ['-filter_complex_threads', '1']);
+}
+
+/**
+ * The source on the grid, from the first frame that any output needs to the last; an output that begins
+ * later drops what comes before it. Times are counted from the plan's zero.
+ */
+function videoFilters(plan: Plan, run: VideoRun): string[] {
+  const { fps } = plan.grid;
+  const first = Math.min(...run.outputs.map((output) => output.firstSegment));
+  const startFrame = plan.borders[first] as number;
+  const endFrame = plan.borders[run.endSegment] as number;
+  const isLast = run.endSegment === plan.borders.length - 1;
+  const source = [
+    `[0:${plan.video.streamIndex}]setpts=PTS-(${plan.video.zeroTicks})`,
+    ...(plan.video.deinterlace ? ['bwdif=mode=send_frame'] : []),
+    `fps=fps=${fps.num}/${fps.den}${run.seekSeconds === null ? ':start_time=0' : ''}`,
+    // A stream may end a little before its header says; more than a second is an error that the cutter sees.
+    ...(isLast ? [`tpad=stop_mode=clone:stop=${plan.video.holdEnd + Math.ceil(fps.num / fps.den)}`] : []),
+    `trim=start_pts=${startFrame}:end_pts=${endFrame}`,
+    `split=${run.outputs.length}${run.outputs.map((_, i) => `[s${i}]`).join('')}`,
+  ].join(',');
+  const rungs = run.outputs.map((output, i) => {
+    const ownStart = plan.borders[output.firstSegment] as number;
+    return [
+      `[s${i}]${ownStart > startFrame ? `trim=start_pts=${ownStart},` : ''}`,
+      `scale=${output.rendition.width}:${output.rendition.height}:flags=bicubic,setsar=1,format=yuv420p[v${i}]`,
+    ].join('');
+  });
+  return [source, ...rungs];
+}
+
+/** Part of a rendition's encoder fingerprint, so the order and every value count. */
+export function encoderOptions(plan: Plan, rendition: PlannedRendition): string[] {
+  const { encoder } = plan;
+  return [
+    ...['-c:v', encoder.name, '-preset', encoder.preset, '-crf', String(encoder.crf)],
+    ...['-maxrate', String(rendition.maxRate), '-bufsize', String(rendition.maxRate)],
+    ...['-threads', String(encoder.threads), '-forced-idr', '1'],
+    ...['-x264-params', 'keyint=infinite:scenecut=0:open-gop=0'],
+  ];
+}
+
+/** Absolute times inside the span only: an entry in the past would make one of the first frames a key frame each. */
+function keyFrameTimes(plan: Plan, firstSegment: number, endSegment: number): string {
+  return plan.borders
+    .slice(firstSegment, endSegment)
+    .map((frame) => frameTime(plan.grid, frame).toFixed(6))
+    .join(',');
+}
+
+/** The audio track, from time 0 to the end of the video, whatever the source's track does; whole AAC frames. */
+export function audioRun(plan: Plan, source: string, target: string): string[] {
+  if (!plan.audio) throw new Error('a plan without audio');
+  const { streamIndex, channels, sampleRate, bitRate } = plan.audio;
+  const samples = (plan.audioBorders.at(-1) as number) * AAC_FRAME;
+  const command = ffmpeg(source)
+    .inputOptions(['-copyts', ...inputGuards(plan.container)])
+    .complexFilter([
+      [
+        `[0:${streamIndex}]asetpts=PTS-(${plan.zeroSeconds.toFixed(9)}/TB)`,
+        `aformat=channel_layouts=${channels === 1 ? 'mono' : 'stereo'}`,
+        `aresample=${sampleRate}:async=1:first_pts=0`,
+        `apad=whole_len=${samples},atrim=end_sample=${samples}[a]`,
+      ].join(','),
+    ])
+    .output(target)
+    .outputOptions([
+      ...[
+        '-map',
+        '[a]',
+        '-vn',
+        '-sn',
+        '-dn',
+        '-c:a',
+        'aac',
+        '-b:a',
+        String(bitRate),
+        '-ar',
+        String(sampleRate),
+      ],
+      ...['-movflags', 'empty_moov+default_base_moof+skip_trailer', '-frag_duration', '500000'],
+      ...[
+        '-use_editlist',
+        '0',
+        '-map_metadata',
+        '-1',
+        '-map_chapters',
+        '-1',
+        '-fflags',
+        '+bitexact',
+        '-f',
+        'mp4',
+      ],
+    ]);
+  return argumentsOf(command);
+}
+
+/** The copied rung: the source's own pictures, cut at its key frames. */
+export function copyRun(plan: Plan, source: string, target: string): string[] {
+  const command = ffmpeg(source)
+    .inputOptions(['-copyts', ...inputGuards(plan.container)])
+    .output(target)
+    .outputOptions([
+      ...['-map', `0:${plan.video.streamIndex}`, '-an', '-sn', '-dn', '-c:v', 'copy'],
+      ...['-video_track_timescale', String(plan.grid.timescale)],
+      ...FRAGMENTS,
+    ]);
+  return argumentsOf(command);
+}
+
+function argumentsOf(command: ffmpeg.FfmpegCommand, globals: string[] = []): string[] {
+  const built = (command as unknown as { _getArguments(): string[] })._getArguments();
+  return [...GLOBALS, ...globals, ...built];
+}

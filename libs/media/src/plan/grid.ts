@@ -1,0 +1,53 @@
+import { type Rational, reduce, toNumber } from './rational.js';
+
+/** A constant frame rate on which all video renditions of a job lie: frame n is shown at n × den/num. */
+export interface Grid {
+  fps: Rational;
+  /** Ticks per second of the video tracks. */
+  timescale: number;
+  /** Ticks of one frame. */
+  frameTicks: number;
+}
+
+const MAX_FPS = 60;
+const STANDARD: Rational[] = [
+  { num: 10, den: 1 },
+  { num: 12, den: 1 },
+  { num: 15, den: 1 },
+  { num: 24000, den: 1001 },
+  { num: 24, den: 1 },
+  { num: 25, den: 1 },
+  { num: 30000, den: 1001 },
+  { num: 30, den: 1 },
+  { num: 48, den: 1 },
+  { num: 50, den: 1 },
+  { num: 60000, den: 1001 },
+  { num: 60, den: 1 },
+];
+
+/** A constant source keeps its rate (halved until it is at most 60); a varying one gets the standard rate at or above its average. */
+export function planGrid(constantRate: Rational | null, averageFps: number): Grid {
+  return gridOf(constantRate === null ? standardAtLeast(averageFps) : capped(constantRate));
+}
+
+export function gridOf(fps: Rational): Grid {
+  const { num, den } = reduce(fps.num, fps.den);
+  // At least 10,000 ticks a second, so that other clocks (48 kHz audio) round well.
+  const factor = num >= 10_000 ? 1 : 2 ** Math.ceil(Math.log2(10_000 / num));
+  return { fps: { num, den }, timescale: num * factor, frameTicks: den * factor };
+}
+
+function capped(rate: Rational): Rational {
+  let { num, den } = rate;
+  while (num / den > MAX_FPS) den *= 2;
+  return reduce(num, den);
+}
+
+function standardAtLeast(fps: number): Rational {
+  const tolerance = 0.99;
+  return STANDARD.find((rate) => toNumber(rate) >= fps * tolerance) ?? { num: MAX_FPS, den: 1 };
+}
+
+export const frameTime = (grid: Grid, frame: number): number => (frame * grid.fps.den) / grid.fps.num;
+export const frameAt = (grid: Grid, seconds: number): number =>
+  Math.round((seconds * grid.fps.num) / grid.fps.den);

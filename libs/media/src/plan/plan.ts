@@ -1,0 +1,232 @@
+import type { Quality } from '#contracts';
+import type { Container } from '../ffmpeg/allow-lists.js';
+import type { SourceAnalysis } from '../probe/analyze.js';
+import { audioBorders, gridBorders, keyFrameBorders, targetDuration } from './borders.js';
+import { frameAt, frameTime, type Grid, planGrid } from './grid.js';
+import { planLadder } from './ladder.js';
+import { toNumber } from './rational.js';
+import { keyFrameBefore, planSpans } from './spans.js';
+
+/** What to make of a source: decided once, stored with the job, never changed. All that encodes derives from it. */
+export interface Plan {
+  version: 1;
+  container: Container;
+  grid: Grid;
+  /** Seconds on the source's clock that are time 0 of all renditions. */
+  zeroSeconds: number;
+  video: {
+    streamIndex: number;
+    /** Time 0 in ticks of the stream, which the filters count in. */
+    zeroTicks: number;
+    deinterlace: boolean;
+    /** Frames of the grid that the first frame is held before the stream begins, and the last after it ends. */
+    holdEnd: number;
+    holdStart: boolean;
+  };
+  audio: { streamIndex: number; channels: number; sampleRate: number; bitRate: number } | null;
+  encoder: { name: 'libx264'; preset: string; crf: number; threads: number };
+  /** First frame of each segment of every video rendition, then the end. */
+  borders: number[];
+  /** The same in AAC frames. */
+  audioBorders: number[];
+  renditions: PlannedRendition[];
+  spans: PlannedSpan[];
+}
+
+export interface PlannedRendition {
+  name: Quality | 'audio';
+  kind: 'video' | 'audio';
+  mode: 'encode' | 'copy';
+  width: number | null;
+  height: number | null;
+  timescale: number;
+  /** VBV cap or nominal rate, bits per second. */
+  maxRate: number;
+  /** Bits per second that any segment stays below, for BANDWIDTH. */
+  maxBitrate: number;
+  targetDuration: number;
+  inStartSet: boolean;
+  language: string | null;
+  channels: number | null;
+  segments: number;
+}
+
+export interface PlannedSpan {
+  kind: 'video' | 'copy' | 'audio';
+  renditions: (Quality | 'audio')[];
+  firstSegment: number;
+  segmentCount: number;
+  /** Where decoding begins, seconds on the source's clock; null: at its start. */
+  seekSeconds: number | null;
+  /** Renditions of the span that begin later than it, with their first segment: the rest is another span's. */
+  skipTo: Record<string, number>;
+}
+
+export interface PlanOptions {
+  segmentSeconds: number;
+  spanSeconds: number;
+  preset: string;
+  threads: number;
+}
+
+const CRF = 23;
+/** One second of VBV: a 4 s segment exceeds the cap by at most a quarter. */
+const PEAK_FACTOR = 1.3;
+/** A track may begin or end this much away from the other without anything being held for it. */
+const NEGLIGIBLE_SECONDS = 0.1;
+const AUDIO_RATE = 48_000;
+/** Containers whose seek may land late get this much head start, in seconds. */
+const SEEK_MARGIN: Partial<Record<Container, number>> = { mpegts: 1.5, ogg: 1.5, avi: 0.1, matroska: 0.1 };
+
+/** Pure: the same analysis and options give the same plan. */
+export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
+  const { timeline, audio } = source;
+  const audioLeads = audio !== null && audio.startSeconds < timeline.startSeconds - NEGLIGIBLE_SECONDS;
+  const audioOutlasts = audio !== null && audio.endSeconds > timeline.endSeconds + NEGLIGIBLE_SECONDS;
+  const copy = source.copyObstacle === null && !audioLeads && !audioOutlasts;
+  const grid = planGrid(timeline.constantRate, timeline.averageFps);
+  const zeroSeconds = audioLeads ? audio.startSeconds : timeline.startSeconds;
+  const zeroTicks = audioLeads ? Math.round(zeroSeconds / toNumber(timeline.timeBase)) : timeline.startTicks;
+  const endSeconds = audioOutlasts ? audio.endSeconds : timeline.endSeconds;
+  const frames = Math.max(1, frameAt(grid, endSeconds - zeroSeconds));
+  const keyFrames = copy ? timeline.keyFrames.map((time) => frameAt(grid, time - zeroSeconds)) : [];
+  const borders = copy
+    ? keyFrameBorders(grid, frames, keyFrames, options.segmentSeconds)
+    : gridBorders(grid, frames, options.segmentSeconds);
+
+  const { width, height } = displaySize(source);
+  const fps = toNumber(grid.fps);
+  const rungs = planLadder(width, height, fps);
+  const longest = targetDuration(grid, borders);
+  const videoRenditions = rungs.map((rung, i): PlannedRendition => {
+    const copied = copy && i === 0;
+    return {
+      name: rung.name,
+      kind: 'video',
+      mode: copied ? 'copy' : 'encode',
+      width: rung.width,
+      height: rung.height,
+      timescale: grid.timescale,
+      maxRate: rung.maxRate,
+      maxBitrate: Math.round(Math.max(rung.maxRate, copied ? source.bitRate * 1.5 : 0) * PEAK_FACTOR),
+      targetDuration: longest,
+      inStartSet: copy ? copied : i === rungs.length - 1,
+      language: null,
+      channels: null,
+      segments: borders.length - 1,
+    };
+  });
+  const plannedAudio = audio ? planAudio(audio) : null;
+  const renditions = plannedAudio
+    ? [...videoRenditions, audioRendition(plannedAudio, audio?.language ?? null, longest, borders.length - 1)]
+    : videoRenditions;
+  return {
+    version: 1,
+    container: source.container,
+    grid,
+    zeroSeconds,
+    video: {
+      streamIndex: source.video.index,
+      zeroTicks,
+      deinterlace: source.video.interlaced,
+      holdStart: audioLeads,
+      holdEnd: Math.max(0, frames - frameAt(grid, timeline.endSeconds - zeroSeconds)),
+    },
+    audio: plannedAudio ? { streamIndex: audio?.index ?? 0, ...plannedAudio } : null,
+    encoder: { name: 'libx264', preset: options.preset, crf: CRF, threads: options.threads },
+    borders,
+    audioBorders: plannedAudio ? audioBorders(grid, borders, plannedAudio.sampleRate) : [],
+    renditions,
+    spans: planWork(source, grid, borders, zeroSeconds, renditions, options),
+  };
+}
+
+/** Square pixels, upright. */
+function displaySize({ video }: SourceAnalysis): { width: number; height: number } {
+  const width = video.width * toNumber(video.sampleAspect);
+  return video.rotation % 180 === 0
+    ? { width, height: video.height }
+    : { width: video.height, height: width };
+}
+
+function planAudio(audio: { channels: number }): { channels: number; sampleRate: number; bitRate: number } {
+  const channels = Math.min(2, audio.channels);
+  return { channels, sampleRate: AUDIO_RATE, bitRate: channels === 1 ? 80_000 : 128_000 };
+}
+
+function audioRendition(
+  audio: { channels: number; sampleRate: number; bitRate: number },
+  language: string | null,
+  longest: number,
+  segments: number,
+): PlannedRendition {
+  return {
+    name: 'audio',
+    kind: 'audio',
+    mode: 'encode',
+    width: null,
+    height: null,
+    timescale: audio.sampleRate,
+    maxRate: audio.bitRate,
+    maxBitrate: Math.round(audio.bitRate * PEAK_FACTOR),
+    targetDuration: longest,
+    inStartSet: true,
+    language,
+    channels: audio.channels,
+    segments,
+  };
+}
+
+/**
+ * Followers (copied rung, audio) and spans. With nothing to copy, the first segment of the lowest rung is
+ * a span of its own: it costs one more decode of a few seconds and makes the stream playable at once.
+ */
+function planWork(
+  source: SourceAnalysis,
+  grid: Grid,
+  borders: number[],
+  zeroSeconds: number,
+  renditions: PlannedRendition[],
+  options: PlanOptions,
+): PlannedSpan[] {
+  const segmentCount = borders.length - 1;
+  const whole = { firstSegment: 0, segmentCount, seekSeconds: null, skipTo: {} };
+  const spans: PlannedSpan[] = [];
+  const copied = renditions.find((r) => r.mode === 'copy');
+  const encoded = renditions.filter((r) => r.kind === 'video' && r.mode === 'encode').map((r) => r.name);
+  if (copied) spans.push({ kind: 'copy', renditions: [copied.name], ...whole });
+  if (renditions.some((r) => r.kind === 'audio'))
+    spans.push({ kind: 'audio', renditions: ['audio'], ...whole });
+  if (encoded.length === 0) return spans;
+
+  const lowest = encoded.at(-1) as Quality;
+  const startsAlone = !copied && segmentCount > 1 && encoded.length > 1;
+  if (startsAlone) {
+    spans.push({
+      kind: 'video',
+      renditions: [lowest],
+      firstSegment: 0,
+      segmentCount: 1,
+      seekSeconds: null,
+      skipTo: {},
+    });
+  }
+  const margin = SEEK_MARGIN[source.container] ?? 0;
+  for (const range of planSpans(
+    grid,
+    borders,
+    source.timeline.keyFrames.map((t) => t - zeroSeconds),
+    options.spanSeconds,
+  )) {
+    const start = frameTime(grid, borders[range.firstSegment] as number) + zeroSeconds;
+    const seek = keyFrameBefore(source.timeline.keyFrames, start) - margin;
+    spans.push({
+      kind: 'video',
+      renditions: encoded,
+      ...range,
+      seekSeconds: range.firstSegment === 0 || seek <= source.timeline.startSeconds ? null : seek,
+      skipTo: startsAlone && range.firstSegment === 0 ? { [lowest]: 1 } : {},
+    });
+  }
+  return spans;
+}

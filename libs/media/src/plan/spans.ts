@@ -1,0 +1,67 @@
+import { frameTime, type Grid } from './grid.js';
+
+export interface SpanRange {
+  firstSegment: number;
+  segmentCount: number;
+}
+
+const MOST_SPANS = 200;
+/** How far a span may be from the wanted number of segments so that its start lies better. */
+const SLACK = 0.25;
+
+/**
+ * Cuts the segments into spans of about `spanSeconds`. A span's decoding begins at the last source key
+ * frame at or before its first frame, so what lies between is decoded twice: of the borders near the
+ * wanted one, the one with the least waste is taken. `keyFrames`: seconds, ascending.
+ */
+export function planSpans(
+  grid: Grid,
+  borders: number[],
+  keyFrames: number[],
+  spanSeconds: number,
+): SpanRange[] {
+  const segments = borders.length - 1;
+  const perSegment = frameTime(grid, borders.at(-1) as number) / segments;
+  const wanted = Math.max(1, Math.round(spanSeconds / perSegment), Math.ceil(segments / MOST_SPANS));
+  const slack = Math.floor(wanted * SLACK);
+  const spans: SpanRange[] = [];
+  for (let first = 0; first < segments; ) {
+    const count = segments - first <= wanted + slack ? segments - first : bestCount(first, wanted, slack);
+    spans.push({ firstSegment: first, segmentCount: count });
+    first += count;
+  }
+  return spans;
+
+  function bestCount(first: number, around: number, by: number): number {
+    let best = around;
+    let bestWaste = Number.POSITIVE_INFINITY;
+    for (const count of candidates(around, by)) {
+      const start = frameTime(grid, borders[first + count] as number);
+      const waste = start - keyFrameBefore(keyFrames, start);
+      if (waste < bestWaste - 1e-6) [best, bestWaste] = [count, waste];
+    }
+    return best;
+  }
+}
+
+/** `around` first, then nearest first: of equal borders the one nearest to the wanted length wins. */
+function candidates(around: number, by: number): number[] {
+  const list = [around];
+  for (let d = 1; d <= by; d++) {
+    if (around - d >= 1) list.push(around - d);
+    list.push(around + d);
+  }
+  return list;
+}
+
+/** The last of the ascending `keyFrames` that is at or before `seconds`; 0 when there is none. */
+export function keyFrameBefore(keyFrames: number[], seconds: number): number {
+  const tolerance = 1e-4;
+  let [low, high] = [0, keyFrames.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((keyFrames[middle] as number) <= seconds + tolerance) low = middle + 1;
+    else high = middle;
+  }
+  return keyFrames[low - 1] ?? 0;
+}

@@ -1,0 +1,99 @@
+import type { TrackIndex } from '../isobmff/index-reader.js';
+import { planLadder } from '../plan/ladder.js';
+import { toNumber } from '../plan/rational.js';
+import type { VideoTimeline } from './analyze.js';
+import type { ProbedVideo } from './ffprobe.js';
+import type { SourceReader } from './source.js';
+
+export interface CopyCandidate {
+  video: ProbedVideo;
+  index: TrackIndex | null;
+  timeline: VideoTimeline;
+  bitRate: number;
+  source: SourceReader;
+}
+
+const LONGEST_GOP_SECONDS = 6;
+const PROFILES = ['Baseline', 'Constrained Baseline', 'Main', 'High'];
+
+/**
+ * Why a source can not be served as its own top rung; null when it can. A copied rung is what players
+ * get, so everything that an encoded one promises must hold: H.264 4:2:0 8 bit, progressive, upright,
+ * square pixels, constant rate, within the top rung's size and rate, GOPs of at most 6 s, and every sync
+ * sample an IDR picture (open-GOP I frames are flagged as sync samples, too).
+ */
+export async function findObstacle(candidate: CopyCandidate): Promise<string | null> {
+  const { index } = candidate;
+  if (!index) return 'no index that can be trusted';
+  const obstacle = ofHeader(candidate) ?? ofIndex(index, candidate.timeline);
+  if (obstacle || !index.avcC) return obstacle ?? 'no avcC';
+  return (await isEverySyncSampleIdr(candidate.source, index, index.avcC))
+    ? null
+    : 'a sync sample that is not an IDR picture';
+}
+
+function ofHeader({ video, timeline, bitRate }: CopyCandidate): string | null {
+  if (video.codec !== 'h264' || !PROFILES.includes(video.profile))
+    return `codec ${video.codec} ${video.profile}`;
+  if (video.pixelFormat !== 'yuv420p') return `pixel format ${video.pixelFormat}`;
+  if (video.interlaced) return 'interlaced';
+  if (['smpte2084', 'arib-std-b67'].includes(video.transfer)) return `transfer ${video.transfer}`;
+  if (video.rotation !== 0) return 'rotated';
+  if (video.sampleAspect.num !== video.sampleAspect.den) return 'pixels that are not square';
+  if (!timeline.constantRate || toNumber(timeline.constantRate) > 60)
+    return 'a frame rate that varies or is above 60';
+  const top = planLadder(video.width, video.height, toNumber(timeline.constantRate))[0];
+  if (!top || top.width !== video.width || top.height !== video.height)
+    return 'a size that is not the top rung';
+  if (bitRate > top.maxRate) return `${bitRate} bit/s, above the top rung's ${top.maxRate}`;
+  return null;
+}
+
+function ofIndex(index: TrackIndex, timeline: VideoTimeline): string | null {
+  if (index.sampleEntries !== 1 || !index.avcC) return 'more than one sample description';
+  // avcC: version, profile, compatibility, level, length size, then the count of SPS, each with its length, then of PPS.
+  const spsCount = (index.avcC[5] ?? 0) & 0x1f;
+  const spsLength = index.avcC.length > 8 ? index.avcC.readUInt16BE(6) : 0;
+  if (spsCount !== 1 || index.avcC[8 + spsLength] !== 1) return 'more than one SPS or PPS';
+  const first = index.sync[0];
+  if (!first || first.ticks !== index.startTicks) return 'it does not begin with a key frame';
+  const times = [...timeline.keyFrames, timeline.endSeconds];
+  for (let i = 1; i < times.length; i++) {
+    if ((times[i] as number) - (times[i - 1] as number) > LONGEST_GOP_SECONDS + 0.01)
+      return `a GOP longer than ${LONGEST_GOP_SECONDS} s`;
+  }
+  return null;
+}
+
+const [NAL_IDR, NAL_SEI, NAL_AUD, NAL_FILLER] = [5, 6, 9, 12];
+const MOST_LEADING_NALS = 16;
+const READS_AT_ONCE = 8;
+
+async function isEverySyncSampleIdr(source: SourceReader, index: TrackIndex, avcC: Buffer): Promise<boolean> {
+  const lengthSize = ((avcC[4] ?? 3) & 3) + 1;
+  for (let i = 0; i < index.sync.length; i += READS_AT_ONCE) {
+    const batch = index.sync.slice(i, i + READS_AT_ONCE);
+    const found = await Promise.all(batch.map((sample) => isIdr(source, sample, lengthSize)));
+    if (found.includes(false)) return false;
+  }
+  return true;
+}
+
+/** The first slice of the sample decides; only SEI, AUD and filler may come before it (avc1 has its parameter sets in avcC). */
+async function isIdr(
+  source: SourceReader,
+  sample: { offset: number; size: number },
+  lengthSize: number,
+): Promise<boolean> {
+  let at = sample.offset;
+  const end = sample.offset + sample.size;
+  for (let n = 0; n < MOST_LEADING_NALS && at + lengthSize < end; n++) {
+    const header = await source.read(at, at + lengthSize + 1);
+    if (header.length <= lengthSize) return false;
+    const type = (header[lengthSize] as number) & 0x1f;
+    if (type === NAL_IDR) return true;
+    if (type !== NAL_SEI && type !== NAL_AUD && type !== NAL_FILLER) return false;
+    at += lengthSize + header.readUIntBE(0, lengthSize);
+  }
+  return false;
+}

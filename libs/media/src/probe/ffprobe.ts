@@ -1,0 +1,166 @@
+import { SluiceError } from '#contracts';
+import { type Container, inputGuards, SOURCE_LIMITS } from '../ffmpeg/allow-lists.js';
+import { runTool, ToolError } from '../ffmpeg/supervised.js';
+import { parseRational, type Rational } from '../plan/rational.js';
+
+export interface ProbedVideo {
+  index: number;
+  /** Track id in ISO-BMFF, PID in a transport stream. */
+  id: number;
+  codec: string;
+  profile: string;
+  pixelFormat: string;
+  width: number;
+  height: number;
+  /** Clockwise quarter turns for an upright picture: 0, 90, 180, 270. */
+  rotation: number;
+  sampleAspect: Rational;
+  timeBase: Rational;
+  nominalRate: Rational | null;
+  averageRate: Rational | null;
+  interlaced: boolean;
+  transfer: string;
+}
+
+export interface ProbedAudio {
+  index: number;
+  id: number;
+  timeBase: Rational;
+  codec: string;
+  channels: number;
+  language: string | null;
+}
+
+export interface Probe {
+  durationSeconds: number | null;
+  bitRate: number | null;
+  video: ProbedVideo | null;
+  audio: ProbedAudio | null;
+}
+
+export interface ProbeOptions {
+  ffprobePath: string;
+  signal?: AbortSignal;
+}
+
+const PROBE_LIMIT_MS = 60_000;
+const LARGEST_ANSWER = 1024 * 1024;
+
+/** Reads the header of `url` (our own loopback source) with an explicit demuxer. Throws `source_unreadable`. */
+export async function probeSource(url: string, container: Container, options: ProbeOptions): Promise<Probe> {
+  const lines: string[] = [];
+  let size = 0;
+  const args = [
+    ...['-v', 'error', '-hide_banner', ...inputGuards(container)],
+    ...['-show_streams', '-show_format', '-of', 'json', '-i', url],
+  ];
+  try {
+    await runTool(options.ffprobePath, args, {
+      limitMs: PROBE_LIMIT_MS,
+      ...(options.signal ? { signal: options.signal } : {}),
+      onLine: (line) => {
+        size += line.length;
+        if (size <= LARGEST_ANSWER) lines.push(line);
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    throw unreadable(error);
+  }
+  return readProbe(JSON.parse(lines.join('\n')) as RawProbe);
+}
+
+export function unreadable(cause: unknown): SluiceError {
+  return new SluiceError(
+    'source_unreadable',
+    'The file cannot be read as a video; it may be damaged or incomplete. Try to play it, export it again and upload that.',
+    { cause },
+  );
+}
+
+interface RawStream {
+  index: number;
+  id?: string;
+  codec_type?: string;
+  codec_name?: string;
+  profile?: string;
+  pix_fmt?: string;
+  width?: number;
+  height?: number;
+  sample_aspect_ratio?: string;
+  time_base?: string;
+  r_frame_rate?: string;
+  avg_frame_rate?: string;
+  field_order?: string;
+  color_transfer?: string;
+  channels?: number;
+  disposition?: { attached_pic?: number; default?: number };
+  tags?: { language?: string; rotate?: string };
+  side_data_list?: { side_data_type?: string; rotation?: number }[];
+}
+
+interface RawProbe {
+  streams?: RawStream[];
+  format?: { duration?: string; bit_rate?: string };
+}
+
+function readProbe(raw: RawProbe): Probe {
+  const streams = raw.streams ?? [];
+  const videos = streams.filter(
+    (s) => s.codec_type === 'video' && s.disposition?.attached_pic !== 1 && (s.width ?? 0) > 0,
+  );
+  const audios = streams.filter(
+    (s) => s.codec_type === 'audio' && s.codec_name !== undefined && (s.channels ?? 0) > 0,
+  );
+  const preferred = (list: RawStream[]) => list.find((s) => s.disposition?.default === 1) ?? list[0];
+  const video = preferred(videos);
+  const audio = preferred(audios);
+  const duration = Number(raw.format?.duration);
+  return {
+    durationSeconds: Number.isFinite(duration) && duration > 0 ? duration : null,
+    bitRate: Number(raw.format?.bit_rate) || null,
+    video: video ? readVideo(video) : null,
+    audio: audio
+      ? {
+          index: audio.index,
+          id: streamId(audio),
+          timeBase: parseRational(audio.time_base) ?? { num: 1, den: 48_000 },
+          codec: audio.codec_name ?? '',
+          channels: audio.channels ?? 1,
+          language:
+            /^[a-z]{2,3}$/.test(audio.tags?.language ?? '') && audio.tags?.language !== 'und'
+              ? (audio.tags?.language ?? null)
+              : null,
+        }
+      : null,
+  };
+}
+
+const streamId = (stream: RawStream) => Number.parseInt(stream.id ?? '0', 16) || 0;
+
+function readVideo(stream: RawStream): ProbedVideo {
+  const [width, height] = [stream.width ?? 0, stream.height ?? 0];
+  if (width * height > SOURCE_LIMITS.maxPixels) {
+    throw new SluiceError(
+      'source_too_large',
+      `The picture has ${width}×${height} pixels; at most ${SOURCE_LIMITS.maxPixels} are processed.`,
+    );
+  }
+  const matrix = stream.side_data_list?.find((s) => s.rotation !== undefined)?.rotation ?? 0;
+  return {
+    index: stream.index,
+    id: streamId(stream),
+    codec: stream.codec_name ?? '',
+    profile: stream.profile ?? '',
+    pixelFormat: stream.pix_fmt ?? '',
+    width,
+    height,
+    rotation: (((Math.round(-matrix / 90) * 90) % 360) + 360) % 360,
+    sampleAspect: parseRational(stream.sample_aspect_ratio) ?? { num: 1, den: 1 },
+    timeBase: parseRational(stream.time_base) ?? { num: 1, den: 90_000 },
+    nominalRate: parseRational(stream.r_frame_rate),
+    averageRate: parseRational(stream.avg_frame_rate),
+    interlaced: ['tt', 'bb', 'tb', 'bt'].includes(stream.field_order ?? ''),
+    transfer: stream.color_transfer ?? '',
+  };
+}
