@@ -7,6 +7,8 @@ export interface Truth {
   sound: boolean;
   /** Every frame has the same distance: each must come out once. Otherwise the grid decides. */
   constantRate: boolean;
+  /** The sound outlasts the picture: its last frame is held. */
+  held: boolean;
   /** May be copied by the rule of docs/contracts.md. */
   fit: boolean;
 }
@@ -62,11 +64,13 @@ function clip(name: string, making: Making = {}): Clip {
     sound,
     aspect: making.aspect ?? picture.width / picture.height,
     constantRate: making.constantRate ?? true,
+    held: making.held ?? false,
     fit: making.fit ?? false,
   };
 }
 
-const fitEncode = [...H264, ...B_FRAMES, ...gop(48), ...AAC];
+// Within the 360p rung's bit rate cap, too.
+const fitEncode = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '30', ...B_FRAMES, ...gop(48), ...AAC];
 const openGop = 'keyint=48:min-keyint=48:scenecut=0:open-gop=1:bframes=2:b-adapt=0';
 const dropSome = "select='if(lt(t,1),1,if(lt(t,2),mod(n,5),not(mod(n,3))))',setpts=PTS+mod(N*7\\,5)*0.002/TB";
 
@@ -94,7 +98,7 @@ export const TIMED: Clip[] = [
     ],
   }),
   clip('no-sound', { sound: false }),
-  clip('sound-longer', { audio: tone(4) }),
+  clip('sound-longer', { audio: tone(4), held: true }),
   clip('sound-shorter', { audio: tone(2) }),
   clip('sound-late', { audio: tone(2.3), audioInput: ['-itsoffset', '0.7'] }),
   clip('one-frame', { picture: { ...SMALL, rate: '30', frames: 1 } }),

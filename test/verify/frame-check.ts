@@ -25,9 +25,13 @@ export function checkGrid(name: string, frames: { time: number }[], rate: Rate):
   );
 }
 
-/** For a source of constant rate: its frames, each once, in order. */
-export function checkEachOnce(name: string, frames: Frame[], source: Frame[]): string[] {
+/** For a source of constant rate: its frames, each once, in order; `held`: the last one stays for some more. */
+export function checkEachOnce(name: string, all: Frame[], source: Frame[], held = false): string[] {
   const problems: string[] = [];
+  const last = source.at(-1)?.number;
+  const surplus = held ? all.slice(source.length).findIndex((frame) => frame.number !== last) : -1;
+  if (surplus >= 0) problems.push(`${name}: what is held at the end is not the last frame of the source`);
+  const frames = held ? all.slice(0, source.length) : all;
   if (frames.length !== source.length)
     problems.push(`${name} has ${frames.length} frames, the source ${source.length}`);
   const seen = new Map<number, number>();

@@ -13,6 +13,8 @@ export interface Expectation {
   frames?: 'numbered' | 'pictures';
   /** False: the source's frames are not evenly spaced, and the grid decides which are shown. */
   constantRate?: boolean;
+  /** True: the last frame is held while the sound goes on. */
+  held?: boolean;
   /** Width / height as a person sees it; checked within 1 %. */
   aspect?: number;
   sound?: boolean;
@@ -128,7 +130,7 @@ async function checkPictures({ videos }: Loaded, expected: Expectation): Promise
     problems.push(
       ...(expected.constantRate === false
         ? checkFollows(where, decoded.frames, numbers.frames, rateOf(rendition))
-        : checkEachOnce(where, decoded.frames, numbers.frames)),
+        : checkEachOnce(where, decoded.frames, numbers.frames, expected.held)),
     );
   }
   return problems;

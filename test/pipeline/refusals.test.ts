@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SluiceClient, SluiceClientError } from '#client';
+import { type Stack, startStack, waitFor } from '#testing';
+import { BAD, badFileOf } from '../clips/bad.js';
+import { fileOf, GOOD } from '../clips/good.js';
+import { jobEnd, jobOf, mustComplete, upload, waitUntilClean } from './harness.js';
+
+const clip = (name: string) => {
+  const found = GOOD.find((good) => good.name === name);
+  if (!found) throw new Error(`there is no clip ${name}`);
+  return fileOf(found);
+};
+
+describe('what no stream can come of', () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    // A slow encoder, so that a cancel comes in the middle of it.
+    stack = await startStack({ env: { SEGMENT_SECONDS: '1', SPAN_SECONDS: '2', ENCODER_PRESET: 'slow' } });
+  });
+  afterAll(async () => {
+    await stack?.stop();
+  });
+
+  it.each(BAD)('$name is refused with a code and a sentence, and leaves nothing', async (bad) => {
+    const ids = { session: '', job: '' };
+    const outcome = await upload(stack, await badFileOf(bad), (opened) => Object.assign(ids, opened)).then(
+      async (id) => {
+        const job = await jobEnd(stack, id);
+        return { code: job.error_code, message: job.error_message };
+      },
+      (error: unknown) => {
+        if (!(error instanceof SluiceClientError)) throw error;
+        expect(error.status).toBeGreaterThanOrEqual(400);
+        expect(error.status).toBeLessThan(500);
+        return { code: error.code, message: error.message };
+      },
+    );
+    expect(bad.codes).toContain(outcome.code);
+    expect(outcome.message).toMatch(/^\S.*\s.*\S$/s);
+    if (ids.job) {
+      expect((await jobEnd(stack, ids.job)).status).toBe('failed');
+      await waitUntilClean(stack, ids);
+    }
+  });
+
+  it('S3-03 a cancel in the middle of the encode leaves nothing behind', async () => {
+    const ids = { session: '', job: '' };
+    await upload(stack, await clip('plain'), (opened) => Object.assign(ids, opened));
+    await waitFor(
+      async () =>
+        (await stack.query('SELECT 1 FROM segments WHERE job_id = $1 LIMIT 1', [ids.job])).length === 1,
+      { what: 'the first segment' },
+    );
+    expect((await jobOf(stack, ids.job)).status).toBe('processing');
+    await new SluiceClient({ uploadUrl: stack.urls.upload }).cancel(ids.session);
+    expect(await jobEnd(stack, ids.job)).toMatchObject({ status: 'failed', error_code: 'cancelled' });
+    await waitUntilClean(stack, ids);
+    await waitFor(
+      async () => {
+        const [asset] = await stack.query(
+          'SELECT a.status FROM assets a JOIN jobs j ON j.asset_id = a.id WHERE j.id = $1',
+          [ids.job],
+        );
+        return asset?.status === 'deleted';
+      },
+      { what: 'the asset to be deleted' },
+    );
+    const spans = await stack.query(
+      `SELECT status FROM spans WHERE job_id = $1 AND status IN ('pending', 'running')`,
+      [ids.job],
+    );
+    expect(spans).toEqual([]);
+    // What a late writer could still have added would be there by now: the deletion waited for its lease.
+    await waitUntilClean(stack, ids);
+  });
+
+  it('the service is still up: a good video goes through after all of that', async () => {
+    const job = await mustComplete(stack, await upload(stack, await clip('one-frame')));
+    expect(job.status).toBe('completed');
+  });
+});
