@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import 'reflect-metadata';
 import { Type } from 'class-transformer';
 import {
   IsIn,

@@ -1,0 +1,142 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { SluiceError } from '#contracts';
+import type { EntityManager } from '#persistence';
+import { fileTooLarge } from '../files/refusals.js';
+import { Rows } from '../rows.js';
+import { refuseUnlessActive, type SessionRow } from '../sessions/session-row.js';
+import { MAX_CHUNKS_PER_SESSION, UploadSettings } from '../settings.js';
+import type { ChunkObject } from './chunk-objects.js';
+import type { ChunkRow } from './chunks.repository.js';
+import {
+  findSame,
+  type IndexedPlace,
+  PROVISIONAL_OFFSET,
+  placeByIndex,
+  refuseOverlaps,
+  sameOrConflict,
+} from './placement.js';
+
+export interface Adoption {
+  session: SessionRow;
+  chunk: ChunkRow;
+  /** False: these bytes had been confirmed before, and the object is not needed. */
+  written: boolean;
+}
+
+type Bytes = Pick<ChunkObject, 'size' | 'sha256'>;
+
+/** The moment at which a stored object becomes part of a file: its row, under the session's lock. */
+@Injectable()
+export class AdoptionService {
+  constructor(
+    @Inject(Rows) private readonly rows: Rows,
+    @Inject(UploadSettings) private readonly settings: UploadSettings,
+  ) {}
+
+  async atOffset(sessionId: string, offset: number, object: ChunkObject): Promise<Adoption> {
+    return this.rows.transaction(async (manager) => {
+      const session = await this.rows.sessions.lock(manager, sessionId);
+      const same = await this.inspect(manager, session, offset, object);
+      if (same) return { session, chunk: same, written: false };
+      return this.insert(manager, session, { index: null, offset, object });
+    });
+  }
+
+  async atIndex(
+    sessionId: string,
+    index: number,
+    total: number | null,
+    object: ChunkObject,
+  ): Promise<Adoption> {
+    return this.rows.transaction(async (manager) => {
+      const session = await this.rows.sessions.lock(manager, sessionId);
+      if (session.status !== 'completed') refuseUnlessActive(session);
+      const before = await this.rows.chunks.byIndex(manager, sessionId, index);
+      if (before) return { session, chunk: sameOrConflict(before, object), written: false };
+      refuseUnlessActive(session);
+      const place = await this.place(manager, session, { index, total, size: object.size });
+      if (place.moveLastTo !== null)
+        await this.rows.chunks.move(manager, sessionId, place.total - 1, place.moveLastTo);
+      if (place.offset !== PROVISIONAL_OFFSET) {
+        refuseOverlaps(await this.overlapping(manager, sessionId, place.offset, object.size));
+      }
+      return this.insert(manager, session, { index, offset: place.offset, object, place });
+    });
+  }
+
+  /**
+   * What the rows say about these bytes before they are read, and again when they are adopted: the
+   * same chunk, or null where there is room.
+   */
+  async inspect(
+    manager: EntityManager,
+    session: SessionRow,
+    offset: number,
+    bytes: Bytes,
+  ): Promise<ChunkRow | null> {
+    if (session.status !== 'completed') refuseUnlessActive(session);
+    const end = offset + bytes.size;
+    if (session.fileSize !== null && end > session.fileSize) {
+      throw new SluiceError(
+        'chunk_out_of_range',
+        `The file has ${session.fileSize} bytes; send what lies inside of it.`,
+        {
+          details: { size: session.fileSize },
+        },
+      );
+    }
+    if (end > this.settings.maxFileSize) throw fileTooLarge(this.settings.maxFileSize);
+    const same = findSame(await this.overlapping(manager, session.id, offset, bytes.size), {
+      ...bytes,
+      offset,
+    });
+    if (!same) refuseUnlessActive(session);
+    return same;
+  }
+
+  private async place(
+    manager: EntityManager,
+    session: SessionRow,
+    chunk: { index: number; total: number | null; size: number },
+  ): Promise<IndexedPlace> {
+    const total = session.totalChunks ?? chunk.total ?? 0;
+    const last = await this.rows.chunks.byIndex(manager, session.id, total - 1);
+    return placeByIndex(session, chunk, last, this.settings.maxFileSize);
+  }
+
+  private overlapping(
+    manager: EntityManager,
+    sessionId: string,
+    offset: number,
+    size: number,
+  ): Promise<ChunkRow[]> {
+    return this.rows.chunks.overlapping(manager, sessionId, offset, offset + size);
+  }
+
+  private async insert(
+    manager: EntityManager,
+    before: SessionRow,
+    {
+      index,
+      offset,
+      object,
+      place,
+    }: { index: number | null; offset: number; object: ChunkObject; place?: IndexedPlace },
+  ): Promise<Adoption> {
+    if (before.chunksReceived >= MAX_CHUNKS_PER_SESSION) {
+      throw new SluiceError(
+        'validation_failed',
+        `A file may have ${MAX_CHUNKS_PER_SESSION} chunks; send larger ones.`,
+      );
+    }
+    const chunk: ChunkRow = { offset, index, size: object.size, hash: object.sha256, key: object.key };
+    await this.rows.chunks.insert(manager, before.id, before.tenantId, chunk);
+    const session = await this.rows.sessions.adopt(manager, before.id, {
+      bytes: object.size,
+      chunkSize: place?.chunkSize ?? null,
+      totalChunks: place?.total ?? null,
+      fileSize: place?.fileSize ?? null,
+    });
+    return { session, chunk, written: true };
+  }
+}

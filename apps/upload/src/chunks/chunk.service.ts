@@ -1,0 +1,80 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { SluiceError } from '#contracts';
+import { refuseUnlessVideo, sniff } from '../files/sniff.js';
+import { Rows } from '../rows.js';
+import { CompletionService } from '../sessions/completion.service.js';
+import { EndingService } from '../sessions/ending.service.js';
+import { allThere } from '../sessions/session-row.js';
+import { type Adoption, AdoptionService } from './adoption.service.js';
+import { type ChunkObject, ChunkObjects } from './chunk-objects.js';
+import { ProgressService } from './progress.service.js';
+
+export interface AnnouncedBytes {
+  /** Bytes. */
+  size: number;
+  sha256: string;
+  bytes: AsyncIterable<Buffer>;
+}
+
+export type Place = { offset: number } | { index: number; total: number | null };
+
+/** One chunk on its way: checked, stored, adopted; the last one completes the file. */
+@Injectable()
+export class ChunkService {
+  constructor(
+    @Inject(Rows) private readonly rows: Rows,
+    @Inject(ChunkObjects) private readonly objects: ChunkObjects,
+    @Inject(AdoptionService) private readonly adoption: AdoptionService,
+    @Inject(CompletionService) private readonly completion: CompletionService,
+    @Inject(EndingService) private readonly ending: EndingService,
+    @Inject(ProgressService) private readonly progress: ProgressService,
+  ) {}
+
+  /** What can be refused, or is there already, is found before a byte is read. */
+  async receive(sessionId: string, offset: number, announced: AnnouncedBytes): Promise<Adoption> {
+    const session = await this.rows.sessions.find(this.rows.manager, sessionId);
+    try {
+      const same = await this.adoption.inspect(this.rows.manager, session, offset, announced);
+      if (same) return await this.finish({ session, chunk: same, written: false });
+    } catch (error) {
+      await this.ending.settle(sessionId, error);
+      throw error;
+    }
+    const object = await this.objects.put(sessionId, offset, announced.bytes, announced);
+    return this.adopt(sessionId, { offset }, object);
+  }
+
+  /** The object is adopted, or deleted. */
+  async adopt(sessionId: string, place: Place, object: ChunkObject): Promise<Adoption> {
+    let adoption: Adoption;
+    try {
+      if (isFirst(place)) refuseOtherContent(object);
+      adoption =
+        'offset' in place
+          ? await this.adoption.atOffset(sessionId, place.offset, object)
+          : await this.adoption.atIndex(sessionId, place.index, place.total, object);
+    } catch (error) {
+      // After an unknown error the row may have been committed: then only the sweeper may decide.
+      if (error instanceof SluiceError) await this.objects.delete(object);
+      await this.ending.settle(sessionId, error);
+      throw error;
+    }
+    if (adoption.written) this.progress.report(adoption.session);
+    else if (adoption.chunk.key !== object.key) await this.objects.delete(object);
+    return this.finish(adoption);
+  }
+
+  /** A process may have died between the last byte and the completion: the next to see it completes. */
+  private async finish(adoption: Adoption): Promise<Adoption> {
+    if (adoption.session.status !== 'active' || !allThere(adoption.session)) return adoption;
+    return { ...adoption, session: await this.completion.complete(adoption.session.id) };
+  }
+}
+
+const isFirst = (place: Place) => ('offset' in place ? place.offset : place.index) === 0;
+
+/** By the verified bytes, so that a chunk that broke on its way is not taken for another kind of file. */
+export function refuseOtherContent(object: ChunkObject): void {
+  const verdict = sniff(object.head);
+  if (verdict === 'other') refuseUnlessVideo(verdict);
+}

@@ -1,0 +1,51 @@
+import { buffer } from 'node:stream/consumers';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ObjectStore } from '#storage';
+import { HEAD_BYTES } from '../files/sniff.js';
+import { Rows } from '../rows.js';
+import { STORE } from '../settings.js';
+import type { ChunkRow } from './chunks.repository.js';
+
+const PAGE = 500;
+const DELETES_AT_ONCE = 16;
+
+/** A source as its chunk rows, read without being put together. */
+@Injectable()
+export class SourceReader {
+  constructor(
+    @Inject(Rows) private readonly rows: Rows,
+    @Inject(STORE) private readonly store: ObjectStore,
+  ) {}
+
+  /** In order of their place, a page at a time. */
+  async *pages(sessionId: string): AsyncGenerator<ChunkRow[]> {
+    for (let after = -1; ; ) {
+      const page = await this.rows.chunks.page(this.rows.manager, sessionId, after, PAGE);
+      const last = page.at(-1);
+      if (!last) return;
+      yield page;
+      after = last.offset;
+    }
+  }
+
+  /** The first bytes of a complete source, as many as sniffing wants, whatever the size of its chunks. */
+  async head(sessionId: string): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    let length = 0;
+    for await (const page of this.pages(sessionId)) {
+      for (const chunk of page) {
+        const range = { start: 0, end: Math.min(chunk.size, HEAD_BYTES - length) };
+        parts.push(await buffer(await this.store.get(chunk.key, range)));
+        length += range.end;
+        if (length >= HEAD_BYTES) return Buffer.concat(parts);
+      }
+    }
+    return Buffer.concat(parts);
+  }
+
+  async deleteObjects(keys: string[]): Promise<void> {
+    for (let at = 0; at < keys.length; at += DELETES_AT_ONCE) {
+      await Promise.all(keys.slice(at, at + DELETES_AT_ONCE).map((key) => this.store.delete(key)));
+    }
+  }
+}

@@ -1,0 +1,15 @@
+import type { Environment } from '#config';
+import type { ErrorCode } from '#contracts';
+
+export type StorageEnvironment = Pick<Environment, 'STORAGE_DRIVER' | 'STORAGE_DIR'>;
+
+export interface DigestWorkerData {
+  storage: StorageEnvironment;
+}
+
+/** Objects to read next, in order; null asks for the digest. */
+export interface DigestOrder {
+  keys: string[] | null;
+}
+
+export type DigestAnswer = { read: number } | { sha256: string } | { code: ErrorCode; message: string };

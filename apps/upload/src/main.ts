@@ -1,0 +1,15 @@
+import { loadEnvironment } from '#config';
+import { run, startService } from '#http';
+import { Connections } from './connections.js';
+import { UploadModule } from './upload.module.js';
+
+run(async () => {
+  const environment = loadEnvironment();
+  return startService({
+    name: 'upload',
+    port: environment.UPLOAD_PORT,
+    environment,
+    module: (context) => UploadModule.with(context),
+    health: (app) => app.get(Connections).check(),
+  });
+});

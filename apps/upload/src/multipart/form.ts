@@ -1,0 +1,77 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Busboy, type BusboyHeaders } from '@fastify/busboy';
+import { SluiceError } from '#contracts';
+import { incomplete } from '../chunks/body.js';
+
+export interface FormFile {
+  /** As the client sent it, path and all: to be checked. */
+  filename: string;
+  contentType: string | null;
+  /** Must be read to its end, or destroyed, before the form can end. */
+  stream: Readable;
+}
+
+export interface Form {
+  /** The text fields that have come so far. */
+  fields: Record<string, string>;
+  /** The file part as soon as it begins; null when the form ends without one. */
+  file: Promise<FormFile | null>;
+  /** All of the form has been read. */
+  end: Promise<void>;
+}
+
+const LIMITS = { files: 1, fields: 20, fieldSize: 32 * 1024, fieldNameSize: 100, headerPairs: 50, parts: 24 };
+
+/** Reads multipart/form-data as it comes; the file flows only as fast as it is read. */
+export function readForm(headers: IncomingHttpHeaders, bytes: AsyncIterable<Buffer>): Form {
+  const busboy = open(headers);
+  const fields: Record<string, string> = Object.create(null);
+  let stream: Readable | undefined;
+  const file = new Promise<FormFile | null>((resolve, reject) => {
+    busboy.on('field', (name, value, nameCut, valueCut) => {
+      if (nameCut || valueCut) busboy.destroy(invalid(`The field ${name.slice(0, 40)} is too long.`));
+      else fields[name] = value;
+    });
+    busboy.on('file', (name, part, filename, _encoding, contentType) => {
+      stream = part;
+      part.on('error', () => undefined);
+      if (name !== 'file') busboy.destroy(invalid('The file belongs in the field named file.'));
+      else resolve({ filename: filename ?? '', contentType: contentType ?? null, stream: part });
+    });
+    for (const limit of ['filesLimit', 'fieldsLimit', 'partsLimit'] as const) {
+      busboy.on(limit, () =>
+        busboy.destroy(invalid('One file and a few fields are expected in a form; send less at once.')),
+      );
+    }
+    busboy.once('finish', () => resolve(null));
+    busboy.once('error', reject);
+  });
+  const end = pipeline(Readable.from(bytes, { objectMode: false }), busboy).catch((error: unknown) => {
+    const reason = error instanceof SluiceError ? error : incomplete(error);
+    stream?.destroy(reason);
+    throw reason;
+  });
+  // Whoever waits for one of them hears of the error; the other must not be an unhandled rejection.
+  end.catch(() => undefined);
+  file.catch(() => undefined);
+  return { fields, file: Promise.race([file, end.then(() => file)]), end };
+}
+
+const invalid = (message: string) => new SluiceError('validation_failed', message);
+
+function open(headers: IncomingHttpHeaders) {
+  try {
+    // With the path kept, a hostile name is refused instead of being made to look harmless.
+    return new Busboy({ headers: headers as BusboyHeaders, limits: LIMITS, preservePath: true });
+  } catch (error) {
+    throw new SluiceError(
+      'bad_request',
+      'The form cannot be read; send multipart/form-data with its boundary.',
+      {
+        cause: error,
+      },
+    );
+  }
+}

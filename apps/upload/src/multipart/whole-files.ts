@@ -1,0 +1,132 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { SluiceError } from '#contracts';
+import { ChunkService } from '../chunks/chunk.service.js';
+import { type ChunkObject, ChunkObjects } from '../chunks/chunk-objects.js';
+import { fileTooLarge } from '../files/refusals.js';
+import { Rows } from '../rows.js';
+import { CompletionService } from '../sessions/completion.service.js';
+import { CreationService, type Opened } from '../sessions/creation.service.js';
+import { EndingService } from '../sessions/ending.service.js';
+import type { SessionRow } from '../sessions/session-row.js';
+import { UploadSettings } from '../settings.js';
+import { type FormFields, isChunk, parseFields } from './fields.js';
+import type { Form, FormFile } from './form.js';
+import type { Pieces } from './pieces.js';
+
+export interface LongFile {
+  id: string;
+  first: ChunkObject;
+  pieces: Pieces;
+  early: FormFields;
+}
+
+/** A whole file in one request, cut into chunk objects while it streams. */
+@Injectable()
+export class WholeFiles {
+  constructor(
+    @Inject(Rows) private readonly rows: Rows,
+    @Inject(CreationService) private readonly creation: CreationService,
+    @Inject(ChunkService) private readonly chunks: ChunkService,
+    @Inject(ChunkObjects) private readonly objects: ChunkObjects,
+    @Inject(CompletionService) private readonly completion: CompletionService,
+    @Inject(EndingService) private readonly ending: EndingService,
+    @Inject(UploadSettings) private readonly settings: UploadSettings,
+  ) {}
+
+  /** All of it is in one piece, and all fields are known. */
+  async receiveShort(
+    file: FormFile,
+    fields: FormFields,
+    { id, first }: { id: string; first: ChunkObject },
+  ): Promise<SessionRow> {
+    const opened = await this.open(id, file, fields, first.size);
+    if (opened.duplicate) {
+      await this.objects.delete(first);
+      return opened.session;
+    }
+    return this.orRefuse(id, async () => (await this.chunks.adopt(id, { offset: 0 }, first)).session);
+  }
+
+  /** The size and perhaps some fields are known at the end. Whatever goes wrong ends the session: its id is not known to anyone. */
+  async receiveLong(form: Form, file: FormFile, { id, first, pieces, early }: LongFile): Promise<SessionRow> {
+    const opened = await this.open(id, file, early, null);
+    if (opened.duplicate) {
+      await this.objects.delete(first);
+      file.stream.resume();
+      await form.end;
+      return opened.session;
+    }
+    return this.orRefuse(id, async () => {
+      await this.chunks.adopt(id, { offset: 0 }, first);
+      const size = await this.storeRest(id, first.size, pieces);
+      await form.end;
+      await this.describe(id, size, parseFields(form.fields));
+      return this.completion.complete(id);
+    });
+  }
+
+  private async storeRest(id: string, from: number, pieces: Pieces): Promise<number> {
+    let offset = from;
+    while (await pieces.more()) {
+      const room = this.settings.maxFileSize - offset;
+      if (room <= 0) throw fileTooLarge(this.settings.maxFileSize);
+      const object = await this.objects.put(
+        id,
+        offset,
+        pieces.take(Math.min(this.settings.maxChunkSize, room)),
+      );
+      await this.chunks.adopt(id, { offset }, object);
+      offset += object.size;
+    }
+    return offset;
+  }
+
+  private async describe(id: string, fileSize: number, late: FormFields): Promise<void> {
+    if (isChunk(late)) {
+      throw new SluiceError(
+        'chunk_too_large',
+        `A chunk may have at most ${this.settings.maxChunkSize} bytes; send smaller ones.`,
+      );
+    }
+    const priority = late.priority ?? this.settings.defaultPriority;
+    await this.rows.transaction(async (manager) => {
+      const session = await this.rows.sessions.lock(manager, id);
+      if (session.status !== 'active') return;
+      await this.rows.sessions.describe(manager, id, {
+        fileSize,
+        fileHash: late.fileHash,
+        options: late.options,
+        priority,
+      });
+      await this.rows.jobs.setPriority(manager, session.jobId, priority);
+    });
+  }
+
+  private open(id: string, file: FormFile, fields: FormFields, size: number | null): Promise<Opened> {
+    const { fileHash, priority, options } = fields;
+    return this.creation.open(
+      {
+        filename: file.filename,
+        size,
+        contentType: file.contentType,
+        fileHash,
+        totalChunks: null,
+        priority,
+        profile: null,
+        options,
+        userId: null,
+        userName: null,
+      },
+      id,
+    );
+  }
+
+  private async orRefuse(id: string, work: () => Promise<SessionRow>): Promise<SessionRow> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof SluiceError) await this.ending.refuse(id, error);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,194 @@
+import { Injectable } from '@nestjs/common';
+import { type ErrorCode, type SessionStatus, SluiceError } from '#contracts';
+import type { EntityManager } from '#persistence';
+import { SESSION_COLUMNS, type SessionRow } from './session-row.js';
+
+export interface NewSession {
+  id: string;
+  tenantId: string;
+  jobId: string;
+  assetId: string;
+  filename: string;
+  contentType: string | null;
+  fileSize: number | null;
+  fileHash: string | null;
+  totalChunks: number | null;
+  userId: string | null;
+  userName: string | null;
+  profile: string;
+  options: Record<string, unknown>;
+  priority: number;
+  lifetimeSeconds: number;
+}
+
+/** What adopting one chunk changes; null leaves the column as it is. */
+export interface Adopted {
+  bytes: number;
+  chunkSize: number | null;
+  totalChunks: number | null;
+  fileSize: number | null;
+}
+
+/** Rows of `upload_sessions`. Whoever changes one holds its lock (docs/model.md, Session). */
+@Injectable()
+export class SessionsRepository {
+  async insert(manager: EntityManager, session: NewSession): Promise<SessionRow> {
+    const rows = (await manager.query(
+      `INSERT INTO upload_sessions (id, tenant_id, job_id, asset_id, filename, content_type, file_size, file_hash,
+         total_chunks, user_id, user_name, profile, options, priority, expires_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now() + make_interval(secs => $15))
+       RETURNING ${SESSION_COLUMNS}`,
+      [
+        session.id,
+        session.tenantId,
+        session.jobId,
+        session.assetId,
+        session.filename,
+        session.contentType,
+        session.fileSize,
+        session.fileHash,
+        session.totalChunks,
+        session.userId,
+        session.userName,
+        session.profile,
+        JSON.stringify(session.options),
+        session.priority,
+        session.lifetimeSeconds,
+      ],
+    )) as SessionRow[];
+    return rows[0]!;
+  }
+
+  /** Throws `session_not_found`. */
+  async find(manager: EntityManager, id: string): Promise<SessionRow> {
+    return this.one(manager, id, '');
+  }
+
+  /** The same, `FOR UPDATE`. */
+  async lock(manager: EntityManager, id: string): Promise<SessionRow> {
+    return this.one(manager, id, 'FOR UPDATE');
+  }
+
+  async adopt(manager: EntityManager, id: string, adopted: Adopted): Promise<SessionRow> {
+    return this.update(
+      manager,
+      `chunks_received = chunks_received + 1, bytes_received = bytes_received + $2,
+       chunk_size = COALESCE($3, chunk_size), total_chunks = COALESCE($4, total_chunks),
+       file_size = COALESCE($5, file_size)`,
+      [id, adopted.bytes, adopted.chunkSize, adopted.totalChunks, adopted.fileSize],
+    );
+  }
+
+  /** For a file whose size, options or hash are known only when all of it has been read. */
+  async describe(
+    manager: EntityManager,
+    id: string,
+    late: { fileSize: number; fileHash: string | null; options: Record<string, unknown>; priority: number },
+  ): Promise<SessionRow> {
+    return this.update(manager, 'file_size = $2, file_hash = $3, options = $4, priority = $5', [
+      id,
+      late.fileSize,
+      late.fileHash,
+      JSON.stringify(late.options),
+      late.priority,
+    ]);
+  }
+
+  async complete(manager: EntityManager, id: string, sha256: string | null): Promise<SessionRow> {
+    return this.update(
+      manager,
+      `status = 'completed', completed_at = now(), total_chunks = COALESCE(total_chunks, chunks_received),
+       sha256 = COALESCE($2, sha256)`,
+      [id, sha256],
+    );
+  }
+
+  /** A known file: nothing is sent, everything is there. */
+  async completeAsDuplicate(manager: EntityManager, id: string): Promise<SessionRow> {
+    return this.update(
+      manager,
+      `status = 'completed', completed_at = now(), sha256 = file_hash, bytes_received = COALESCE(file_size, 0)`,
+      [id],
+    );
+  }
+
+  async end(
+    manager: EntityManager,
+    id: string,
+    end: { status: SessionStatus; code: ErrorCode; message: string },
+  ): Promise<SessionRow> {
+    return this.update(manager, 'status = $2, error_code = $3, error_message = $4', [
+      id,
+      end.status,
+      end.code,
+      end.message,
+    ]);
+  }
+
+  /** Its chunks are gone: every byte is to be sent again. */
+  async reset(manager: EntityManager, id: string): Promise<void> {
+    await this.update(manager, 'chunks_received = 0, bytes_received = 0', [id]);
+  }
+
+  async setDigest(manager: EntityManager, id: string, sha256: string): Promise<void> {
+    await manager.query('UPDATE upload_sessions SET sha256 = $2 WHERE id = $1 AND sha256 IS NULL', [
+      id,
+      sha256,
+    ]);
+  }
+
+  /** One overdue session under its lock; those that another process works on are skipped. */
+  async lockOverdue(manager: EntityManager): Promise<SessionRow | null> {
+    const rows = (await manager.query(
+      `SELECT ${SESSION_COLUMNS} FROM upload_sessions WHERE status = 'active' AND expires_at <= now()
+       ORDER BY expires_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
+    )) as SessionRow[];
+    return rows[0] ?? null;
+  }
+
+  /** Sessions whose last byte came and whose process died before it could complete them. */
+  async forgotten(manager: EntityManager): Promise<string[]> {
+    return ids(
+      await manager.query(
+        `SELECT id FROM upload_sessions WHERE status = 'active' AND expires_at > now() AND bytes_received = file_size
+           AND updated_at < now() - interval '1 minute' LIMIT 100`,
+      ),
+    );
+  }
+
+  /** Completed sessions whose digest nobody has computed, while their chunks can still be there. */
+  async withoutDigest(manager: EntityManager): Promise<string[]> {
+    return ids(
+      await manager.query(
+        `SELECT id FROM upload_sessions s WHERE status = 'completed' AND sha256 IS NULL
+           AND completed_at BETWEEN now() - interval '1 day' AND now() - interval '1 minute'
+           AND EXISTS (SELECT 1 FROM upload_chunks WHERE session_id = s.id) LIMIT 100`,
+      ),
+    );
+  }
+
+  private async one(manager: EntityManager, id: string, lock: '' | 'FOR UPDATE'): Promise<SessionRow> {
+    const rows = (await manager.query(
+      `SELECT ${SESSION_COLUMNS} FROM upload_sessions WHERE id = $1 ${lock}`,
+      [id],
+    )) as SessionRow[];
+    const session = rows[0];
+    if (!session) {
+      throw new SluiceError(
+        'session_not_found',
+        'There is no upload session with this id; create one and send the file there.',
+      );
+    }
+    return session;
+  }
+
+  private async update(manager: EntityManager, set: string, values: unknown[]): Promise<SessionRow> {
+    const [rows] = (await manager.query(
+      `UPDATE upload_sessions SET ${set}, updated_at = now() WHERE id = $1 RETURNING ${SESSION_COLUMNS}`,
+      values,
+    )) as [SessionRow[], number];
+    return rows[0]!;
+  }
+}
+
+const ids = (rows: unknown) => (rows as { id: string }[]).map((row) => row.id);

@@ -1,0 +1,35 @@
+import { type Environment, listOf } from '#config';
+
+/** What the environment says about uploads (S3-04), in the units that the code uses. */
+export class UploadSettings {
+  /** Bytes. */
+  readonly maxFileSize: number;
+  /** Bytes. */
+  readonly maxChunkSize: number;
+  readonly sessionSeconds: number;
+  /** Lower case, with their dot. */
+  readonly extensions: ReadonlySet<string>;
+  readonly deduplicate: boolean;
+  readonly defaultPriority: number;
+
+  constructor(environment: Environment) {
+    this.maxFileSize = environment.UPLOAD_MAX_FILE_SIZE;
+    this.maxChunkSize = environment.UPLOAD_MAX_CHUNK_SIZE;
+    this.sessionSeconds = environment.UPLOAD_SESSION_TIMEOUT_HOURS * 3600;
+    this.extensions = new Set(
+      listOf(environment.UPLOAD_ALLOWED_EXTENSIONS).map((part) => part.toLowerCase()),
+    );
+    this.deduplicate = environment.ENABLE_DEDUPLICATION === 'true';
+    this.defaultPriority = environment.DEFAULT_PROCESSING_PRIORITY;
+  }
+}
+
+/** A client that sends nothing for this long is dropped. */
+export const STALL_MS = 60_000;
+/** Rows per session; the largest chunk times this is far above any file that we take. */
+export const MAX_CHUNKS_PER_SESSION = 100_000;
+/** Objects without a row may belong to a chunk that is on its way; after an hour they are rubbish (docs/model.md). */
+export const ORPHAN_AGE_MS = 3_600_000;
+
+/** Injection token of the ObjectStore. */
+export const STORE = Symbol('store');

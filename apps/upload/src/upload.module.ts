@@ -1,0 +1,104 @@
+import { type DynamicModule, Module, type Provider } from '@nestjs/common';
+import { FactPublisher } from '#events';
+import type { ServiceContext } from '#http';
+import { DataSource, openDataSource } from '#persistence';
+import { QueueProducer } from '#queue';
+import { type ObjectStore, openStore } from '#storage';
+import { Announcer } from './announcer.js';
+import { AdoptionService } from './chunks/adoption.service.js';
+import { ChunkService } from './chunks/chunk.service.js';
+import { ChunkObjects } from './chunks/chunk-objects.js';
+import { ChunksController } from './chunks/chunks.controller.js';
+import { ChunksRepository } from './chunks/chunks.repository.js';
+import { ProgressService } from './chunks/progress.service.js';
+import { SourceReader } from './chunks/source-reader.js';
+import { Connections } from './connections.js';
+import { DigestService } from './digest/digest.service.js';
+import { IndexedChunks } from './multipart/indexed-chunks.js';
+import { MultipartController } from './multipart/multipart.controller.js';
+import { MultipartService } from './multipart/multipart.service.js';
+import { WholeFiles } from './multipart/whole-files.js';
+import { Rows } from './rows.js';
+import { CompletionService } from './sessions/completion.service.js';
+import { CreationService } from './sessions/creation.service.js';
+import { EndingService } from './sessions/ending.service.js';
+import { JobsRepository } from './sessions/jobs.repository.js';
+import { SessionViews } from './sessions/session-views.js';
+import { SessionsController } from './sessions/sessions.controller.js';
+import { SessionsRepository } from './sessions/sessions.repository.js';
+import { STORE, UploadSettings } from './settings.js';
+import { Sweeper } from './sweep/sweeper.js';
+
+@Module({})
+export class UploadModule {
+  static with(context: ServiceContext): DynamicModule {
+    return {
+      module: UploadModule,
+      controllers: [SessionsController, ChunksController, MultipartController],
+      providers: [
+        ...outside(context),
+        ...withLogger(context),
+        ...[Rows, SessionsRepository, ChunksRepository, JobsRepository],
+        ...[CreationService, CompletionService, EndingService, SessionViews],
+        ...[ChunkService, ChunkObjects, AdoptionService, SourceReader],
+        ...[MultipartService, WholeFiles, IndexedChunks],
+      ],
+    };
+  }
+}
+
+/** Postgres, Redis and the store. */
+function outside({ name, environment, logger }: ServiceContext): Provider[] {
+  return [
+    { provide: UploadSettings, useValue: new UploadSettings(environment) },
+    { provide: STORE, useFactory: () => openStore(environment) },
+    {
+      provide: DataSource,
+      useFactory: () =>
+        openDataSource({
+          databaseUrl: environment.DATABASE_URL,
+          poolSize: environment.DATABASE_POOL_SIZE,
+          name,
+        }),
+    },
+    {
+      provide: Announcer,
+      useFactory: () =>
+        new Announcer(
+          new QueueProducer(environment.REDIS_URL, name),
+          new FactPublisher(environment.REDIS_URL, name, (error) =>
+            logger.warn({ err: error }, 'a fact was not published'),
+          ),
+          logger,
+        ),
+    },
+    Connections,
+  ];
+}
+
+function withLogger({ environment: { STORAGE_DRIVER, STORAGE_DIR }, logger }: ServiceContext): Provider[] {
+  return [
+    {
+      provide: ProgressService,
+      useFactory: (rows: Rows, announcer: Announcer) => new ProgressService(rows, announcer, logger),
+      inject: [Rows, Announcer],
+    },
+    {
+      provide: DigestService,
+      useFactory: (rows: Rows, source: SourceReader) =>
+        new DigestService(rows, source, { STORAGE_DRIVER, STORAGE_DIR }, logger),
+      inject: [Rows, SourceReader],
+    },
+    {
+      provide: Sweeper,
+      useFactory: (
+        rows: Rows,
+        ending: EndingService,
+        completion: CompletionService,
+        digests: DigestService,
+        store: ObjectStore,
+      ) => new Sweeper({ rows, ending, completion, digests, store, logger }),
+      inject: [Rows, EndingService, CompletionService, DigestService, STORE],
+    },
+  ];
+}
