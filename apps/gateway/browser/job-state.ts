@@ -1,0 +1,131 @@
+import type { Fact, JobStatus, JobView, Playback, RenditionProgress, Stage } from '#contracts';
+import { STAGES } from '../../../libs/contracts/src/events.js';
+
+/** What the page knows of a job; made only from snapshots and facts, in any order, and never goes back. */
+export interface JobState {
+  jobId: string;
+  sessionId: string | null;
+  filename: string | null;
+  status: JobStatus;
+  stage: Stage;
+  /** 0–100 */
+  progress: number;
+  /** Number of the newest durable fact that is in here. */
+  seq: number;
+  errorCode: string | null;
+  errorMessage: string | null;
+  bytesReceived: number;
+  bytesTotal: number | null;
+  renditions: RenditionProgress[];
+  playback: Playback;
+}
+
+const FAILURES = new Set(['upload_failed', 'processing_failed', 'session_expired']);
+
+export function newJob(jobId: string): JobState {
+  return {
+    jobId,
+    sessionId: null,
+    filename: null,
+    status: 'pending',
+    stage: 'uploading',
+    progress: 0,
+    seq: -1,
+    errorCode: null,
+    errorMessage: null,
+    bytesReceived: 0,
+    bytesTotal: null,
+    renditions: [],
+    playback: { early: null, hls: null, dash: null },
+  };
+}
+
+export const isFinal = (job: JobState): boolean => job.status === 'completed' || job.status === 'failed';
+
+export function applySnapshot(job: JobState, view: JobView): JobState {
+  return {
+    ...job,
+    sessionId: view.session_id ?? job.sessionId,
+    filename: view.filename ?? job.filename,
+    status: laterStatus(job.status, view.status),
+    stage: laterStage(job.stage, view.stage),
+    progress: Math.max(job.progress, view.progress),
+    seq: Math.max(job.seq, view.seq),
+    errorCode: view.error_code ?? job.errorCode,
+    errorMessage: view.error_message ?? job.errorMessage,
+    bytesReceived: Math.max(job.bytesReceived, view.bytes_received),
+    bytesTotal: view.bytes_total ?? job.bytesTotal,
+    renditions: mergeRenditions(job.renditions, view.renditions),
+    playback: mergePlayback(job.playback, view.playback),
+  };
+}
+
+/** A durable fact that is already in the state is dropped: after a reconnect facts may come again. */
+export function applyFact(job: JobState, fact: Fact): JobState {
+  if (fact.durable && fact.seq <= job.seq) return job;
+  if (fact.event_type === 'heartbeat' || fact.event_type === 'error') return job;
+  const failed = FAILURES.has(fact.event_type);
+  const completed = fact.event_type === 'processing_completed';
+  const status = completed ? 'completed' : failed ? 'failed' : runningStatus(job, fact);
+  return {
+    ...job,
+    sessionId: job.sessionId ?? fact.session_id,
+    status: laterStatus(job.status, status),
+    stage: laterStage(job.stage, completed ? 'completed' : (fact.stage ?? job.stage)),
+    progress: Math.max(job.progress, completed ? 100 : (fact.progress_percentage ?? 0)),
+    seq: fact.durable ? fact.seq : job.seq,
+    errorCode: failed ? (fact.code ?? job.errorCode) : job.errorCode,
+    errorMessage: failed ? (fact.message ?? job.errorMessage) : job.errorMessage,
+    bytesReceived: Math.max(job.bytesReceived, fact.bytes_received ?? 0),
+    bytesTotal: fact.bytes_total ?? job.bytesTotal,
+    renditions: mergeRenditions(job.renditions, fact.renditions ?? []),
+    playback: fact.playback ? mergePlayback(job.playback, fact.playback) : job.playback,
+  };
+}
+
+function runningStatus(job: JobState, fact: Fact): JobStatus {
+  return fact.stage && STAGES.indexOf(fact.stage) > 0 ? 'processing' : job.status;
+}
+
+const STATUS_ORDER: Record<JobStatus, number> = { pending: 0, processing: 1, completed: 2, failed: 2 };
+
+/** `completed` and `failed` are final: the first of them stays. */
+function laterStatus(known: JobStatus, said: JobStatus): JobStatus {
+  return STATUS_ORDER[said] > STATUS_ORDER[known] ? said : known;
+}
+
+function laterStage(known: Stage, said: Stage): Stage {
+  return STAGES.indexOf(said) > STAGES.indexOf(known) ? said : known;
+}
+
+/** Once a path has been said it stays: a running player goes on with the early playlist. */
+function mergePlayback(known: Playback, said: Playback): Playback {
+  return {
+    early: said.early ?? known.early,
+    hls: said.hls ?? known.hls,
+    dash: said.dash ?? known.dash,
+  };
+}
+
+/** A fact may carry only the renditions that it is about; the order is that of the first list with all. */
+function mergeRenditions(known: RenditionProgress[], said: RenditionProgress[]): RenditionProgress[] {
+  if (said.length === 0) return known;
+  const before = new Map(known.map((rendition) => [rendition.name, rendition]));
+  const merged = said.map((rendition) => {
+    const old = before.get(rendition.name);
+    before.delete(rendition.name);
+    return {
+      ...rendition,
+      segments_completed: Math.max(rendition.segments_completed, old?.segments_completed ?? 0),
+      segments_total: rendition.segments_total ?? old?.segments_total ?? null,
+    };
+  });
+  if (before.size === 0) return merged;
+  const fresh = new Map(merged.map((rendition) => [rendition.name, rendition]));
+  const kept = known.map((rendition) => {
+    const update = fresh.get(rendition.name);
+    fresh.delete(rendition.name);
+    return update ?? rendition;
+  });
+  return [...kept, ...fresh.values()];
+}
