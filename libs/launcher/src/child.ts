@@ -17,6 +17,8 @@ export interface ChildOptions {
   stopSignal?: 'SIGTERM' | 'SIGINT';
   /** Only when we are root: run as this user. */
   user?: { uid: number; gid: number; reachAll: boolean };
+  /** As soon as it runs, long before it is ready for anything. */
+  onStart?: (child: Child) => void;
 }
 
 export interface Exit {
@@ -66,7 +68,9 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       reject(new Error(`${options.name} could not be started: ${error.message}`)),
     );
   });
-  return watched(process, pid, options, stopSignal);
+  const child = watched(process, pid, options, stopSignal);
+  options.onStart?.(child);
+  return child;
 }
 
 function watched(

@@ -18,6 +18,7 @@ export interface PostgresOptions {
   /** False only in tests: what was committed may be lost with the machine. */
   durable: boolean;
   signal?: AbortSignal;
+  onStart?: (child: Child) => void;
 }
 
 export interface PostgresServer {
@@ -38,6 +39,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     env: serverEnvironment(),
     cwd: '/',
     logFile: options.logFile,
+    onStart: options.onStart,
     // SIGINT is Postgres' fast shutdown; SIGTERM would wait for every client to leave.
     stopSignal: 'SIGINT',
     user,
@@ -113,6 +115,7 @@ async function initialise(
       env: serverEnvironment(),
       cwd: '/',
       logFile: options.logFile,
+      onStart: options.onStart,
       user,
     });
     const onAbort = () => child.kill('SIGKILL');

@@ -13,6 +13,7 @@ export interface RedisOptions {
   durable: boolean;
   databases?: number;
   signal?: AbortSignal;
+  onStart?: (child: Child) => void;
 }
 
 export interface RedisServer {
@@ -32,6 +33,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
     args: ['-'],
     cwd: options.dir,
     logFile: options.logFile,
+    onStart: options.onStart,
     input: configuration(options),
   });
   try {

@@ -1,13 +1,5 @@
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ServiceName } from '#contracts';
-import { type Child, lastLines, startChild, waitUntil } from '#launcher';
-
-const DIST = fileURLToPath(new URL('../../../', import.meta.url));
-const HEALTHY_WITHIN_MS = 30_000;
-
-/** Where the built main of a service is. */
-export const serviceMain = (name: ServiceName) => join(DIST, 'apps', name, 'src', 'main.js');
+import { type Child, startService } from '#launcher';
 
 /** One process of one service; started again it keeps its port and its environment. */
 export class TestService {
@@ -50,22 +42,6 @@ export class TestService {
   }
 
   private async launch(): Promise<void> {
-    this.child = await startChild({
-      name: this.name,
-      command: process.execPath,
-      args: ['--enable-source-maps', serviceMain(this.name)],
-      env: this.options.env,
-      logFile: this.options.logFile,
-    });
-    try {
-      await waitUntil(async () => (await fetch(`${this.url}/health`)).ok, {
-        what: `${this.name} to be healthy at ${this.url}`,
-        timeoutMs: HEALTHY_WITHIN_MS,
-        hopeless: () => (this.child.isRunning() ? undefined : `${this.name} ended while starting`),
-      });
-    } catch (error) {
-      await this.child.stop(0);
-      throw new Error(`${(error as Error).message}; its log ends with:\n${lastLines(this.options.logFile)}`);
-    }
+    this.child = await startService(this.name, { url: this.url, ...this.options });
   }
 }
