@@ -1,2 +1,3 @@
+export * from './fail-job.js';
 export * from './publisher.js';
 export * from './record.js';

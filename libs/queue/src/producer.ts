@@ -55,6 +55,18 @@ export class QueueProducer {
     );
   }
 
+  /** Adds an entry whose earlier run may have been given up: what rows call due is due. */
+  async revive<Q extends QueueName>(
+    queue: Q,
+    payload: QueuePayload<Q>,
+    options: EnqueueOptions = {},
+  ): Promise<void> {
+    const idOf = queueJobId[queue] as (payload: QueuePayload<Q>) => string;
+    const existing = await this.queue(queue).getJob(idOf(payload));
+    if (existing && (await existing.isFailed())) await existing.remove();
+    await this.enqueue(queue, payload, options);
+  }
+
   /** Takes an entry out unless a worker holds it. True when it is no longer there. */
   async remove<Q extends QueueName>(queue: Q, payload: QueuePayload<Q>): Promise<boolean> {
     const idOf = queueJobId[queue] as (payload: QueuePayload<Q>) => string;

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { buildAudioMoof } from '../isobmff/fragment.js';
 import { readFragments } from './fragments.js';
-import type { SegmentSink } from './sink.js';
+import { EndedEarly, type SegmentSink } from './sink.js';
 import { mdatHeader } from './video-cutter.js';
 
 export interface AudioCut {
@@ -59,5 +59,5 @@ export async function cutAudio(stream: Readable, cut: AudioCut, sink: SegmentSin
     }
   }
   if (position !== cut.borders.length - 1)
-    throw new Error(`the audio ended at frame ${frame}, planned is ${end}`);
+    throw new EndedEarly(`the audio ended at frame ${frame}, planned is ${end}`);
 }

@@ -7,3 +7,8 @@ export interface SegmentSink {
   /** Start and duration in ticks of the rendition. */
   end(times: { start: number; duration: number }): Promise<void>;
 }
+
+/** The stream ended before the plan did: the encoder's own error, where it has one, is the cause. */
+export class EndedEarly extends Error {
+  override readonly name = 'EndedEarly';
+}

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { durationOf, isSync, stamp } from '../isobmff/fragment.js';
 import { readFragments } from './fragments.js';
-import type { SegmentSink } from './sink.js';
+import { EndedEarly, type SegmentSink } from './sink.js';
 
 export interface VideoCut {
   /** Index of the first segment that comes out, and where it and all after it begin, in frames; the last is the end. */
@@ -10,6 +10,8 @@ export interface VideoCut {
   frameTicks: number;
   /** An encoder gives one fragment a segment; a copied rung one for each GOP. */
   fragments: 'one' | 'many';
+  /** Frames that come before `borders[0]` and are dropped: a copied rung always runs from the source's start. */
+  skipFrames: number;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface VideoCut {
  */
 export async function cutVideo(stream: Readable, cut: VideoCut, sink: SegmentSink): Promise<void> {
   let position = 0;
-  let frame = cut.borders[0] as number;
+  let frame = (cut.borders[0] as number) - cut.skipFrames;
   let open = false;
   for await (const piece of readFragments(stream)) {
     if (piece.kind === 'init') {
@@ -27,6 +29,11 @@ export async function cutVideo(stream: Readable, cut: VideoCut, sink: SegmentSin
       continue;
     }
     const { fragment, media, mediaSize } = piece;
+    if (frame < (cut.borders[0] as number)) {
+      for await (const _ of media);
+      frame += fragment.samples.length;
+      continue;
+    }
     const end = cut.borders[position + 1];
     if (end === undefined) throw new Error(`frames after the planned end ${cut.borders.at(-1)}`);
     if (!open) {
@@ -54,7 +61,7 @@ export async function cutVideo(stream: Readable, cut: VideoCut, sink: SegmentSin
     }
   }
   if (position !== cut.borders.length - 1) {
-    throw new Error(`the encoder ended at frame ${frame}, planned is ${cut.borders.at(-1)}`);
+    throw new EndedEarly(`the encoder ended at frame ${frame}, planned is ${cut.borders.at(-1)}`);
   }
 }
 

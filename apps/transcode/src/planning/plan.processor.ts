@@ -1,0 +1,111 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Environment } from '#config';
+import { type ErrorCode, type PlanPayload, SluiceError } from '#contracts';
+import type { FactPublisher } from '#events';
+import { analyzeSource, type Plan, planJob } from '#media';
+import type { Logger } from '#observability';
+import type { DataSource } from '#persistence';
+import type { Handler, QueueProducer } from '#queue';
+import type { ObjectStore } from '#storage';
+import { ChunkedSource } from '../source/chunked-source.js';
+import { SourceServer } from '../source/source-server.js';
+import { JobEnded, Lease } from '../spans/lease.js';
+import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER, STORE } from '../tokens.js';
+import { type PlanClaim, PlanRepository, type QueuedSpan } from './plan.repository.js';
+
+const LOOK_AGAIN_MS = 500;
+
+/** Reads the source's header, decides what to make of it, and queues the work. */
+@Injectable()
+export class Planner {
+  constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+    @Inject(DATA_SOURCE) private readonly dataSource: DataSource,
+    @Inject(STORE) private readonly store: ObjectStore,
+    @Inject(SourceServer) private readonly sources: SourceServer,
+  ) {}
+
+  async plan(jobId: string, signal: AbortSignal): Promise<{ plan: Plan; copyObstacle: string | null }> {
+    const source = await ChunkedSource.open(this.dataSource, this.store, jobId);
+    const published = this.sources.publish(source);
+    try {
+      const analysis = await analyzeSource(source, published.url, {
+        ffprobePath: this.environment.FFPROBE_PATH,
+        signal,
+      });
+      const plan = planJob(analysis, {
+        segmentSeconds: this.environment.SEGMENT_SECONDS,
+        spanSeconds: this.environment.SPAN_SECONDS,
+        preset: this.environment.ENCODER_PRESET,
+        threads: this.environment.ENCODER_THREADS,
+      });
+      return { plan, copyObstacle: analysis.copyObstacle };
+    } finally {
+      published.close();
+    }
+  }
+}
+
+/** Consumer of `plan`: one planner a job, under a lease; the rows first, then the queue, then the news. */
+@Injectable()
+export class PlanProcessor {
+  constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(PlanRepository) private readonly plans: PlanRepository,
+    @Inject(Planner) private readonly planner: Planner,
+    @Inject(PRODUCER) private readonly producer: QueueProducer,
+    @Inject(PUBLISHER) private readonly publisher: FactPublisher,
+  ) {}
+
+  readonly handle: Handler<'plan'> = async ({ jobId }: PlanPayload, { signal }) => {
+    const seconds = this.environment.LEASE_SECONDS;
+    const claim = await this.plans.claim(jobId, seconds);
+    if (!claim) return (await this.plans.isPending(jobId)) ? { retryInMs: LOOK_AGAIN_MS } : undefined;
+    const lease = new Lease(seconds, () => this.plans.extend(claim, seconds), signal);
+    try {
+      const { plan, copyObstacle } = await this.planner.plan(jobId, lease.signal);
+      this.logger.info(
+        {
+          job_id: jobId,
+          renditions: plan.renditions.map((r) => r.name),
+          spans: plan.spans.length,
+          not_copied: copyObstacle,
+        },
+        'planned',
+      );
+      const stored = await this.plans.store(claim, plan);
+      if (!stored) return undefined;
+      await this.enqueue(stored.spans);
+      await this.publisher.publish(stored.fact);
+      return undefined;
+    } catch (error) {
+      if (error instanceof JobEnded) return undefined;
+      if (signal.aborted || !(error instanceof SluiceError) || error.retryable) {
+        await this.plans.release(claim);
+        throw error;
+      }
+      await this.fail(claim, error.code, error.message);
+      return undefined;
+    } finally {
+      lease.stop();
+    }
+  };
+
+  private async enqueue(spans: QueuedSpan[]): Promise<void> {
+    for (const queue of ['follower', 'span'] as const) {
+      await this.producer.enqueueAll(
+        queue,
+        spans.filter((span) => span.queue === queue),
+      );
+    }
+  }
+
+  private async fail(claim: PlanClaim, code: ErrorCode, message: string): Promise<void> {
+    this.logger.warn({ job_id: claim.jobId, code }, message);
+    const failed = await this.plans.fail(claim, { code, message });
+    if (!failed) return;
+    await this.producer.enqueue('cleanup', { assetId: failed.assetId });
+    await this.publisher.publish(failed.fact);
+  }
+}

@@ -1,0 +1,187 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  type ErrorCode,
+  type QueueName,
+  type SpanPayload,
+  type TenantFact,
+  toQueuePriority,
+} from '#contracts';
+import { failJob, recordFact } from '#events';
+import type { Plan, PlannedSpan } from '#media';
+import type { DataSource, EntityManager } from '#persistence';
+import type { Extension } from '../spans/lease.js';
+import { DATA_SOURCE } from '../tokens.js';
+
+export interface PlanClaim {
+  jobId: string;
+  tenantId: string;
+  assetId: string;
+  lease: number;
+  priority: number;
+}
+
+export interface QueuedSpan {
+  queue: Extract<QueueName, 'span' | 'follower'>;
+  payload: SpanPayload;
+  options: { priority: number };
+}
+
+/** Spans of the same job run in their order; the start span and the followers come first. */
+const LOWEST_POSITION = 999;
+export const spanQueue = (kind: PlannedSpan['kind']) => (kind === 'video' ? 'span' : 'follower');
+export const spanPriority = (jobPriority: number, position: number) =>
+  toQueuePriority(jobPriority) + Math.min(position, LOWEST_POSITION);
+
+/** The rows that a plan makes: all of them in one transaction, or none. */
+@Injectable()
+export class PlanRepository {
+  constructor(@Inject(DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  /** Null: there is nothing to plan, or another worker is at it. */
+  async claim(jobId: string, leaseSeconds: number): Promise<PlanClaim | null> {
+    const [rows] = (await this.dataSource.query(
+      `UPDATE jobs SET plan_lease = plan_lease + 1, plan_lease_expires_at = now() + $2 * interval '1 second'
+       WHERE id = $1 AND status = 'pending' AND source_complete
+         AND (plan_lease_expires_at IS NULL OR plan_lease_expires_at < now())
+       RETURNING tenant_id, asset_id, plan_lease, priority`,
+      [jobId, leaseSeconds],
+    )) as [{ tenant_id: string; asset_id: string; plan_lease: number; priority: number }[], number];
+    const row = rows[0];
+    return row
+      ? {
+          jobId,
+          tenantId: row.tenant_id,
+          assetId: row.asset_id,
+          lease: row.plan_lease,
+          priority: row.priority,
+        }
+      : null;
+  }
+
+  async isPending(jobId: string): Promise<boolean> {
+    const rows = (await this.dataSource.query(
+      `SELECT 1 FROM jobs WHERE id = $1 AND status = 'pending' AND source_complete`,
+      [jobId],
+    )) as unknown[];
+    return rows.length > 0;
+  }
+
+  async extend(claim: PlanClaim, leaseSeconds: number): Promise<Extension> {
+    const [rows] = (await this.dataSource.query(
+      `UPDATE jobs SET plan_lease_expires_at = CASE WHEN status = 'pending' AND plan_lease = $2
+         THEN now() + $3 * interval '1 second' ELSE plan_lease_expires_at END
+       WHERE id = $1 RETURNING status, plan_lease`,
+      [claim.jobId, claim.lease, leaseSeconds],
+    )) as [{ status: string; plan_lease: number }[], number];
+    if (rows[0]?.status !== 'pending') return 'ended';
+    return rows[0].plan_lease === claim.lease ? 'held' : 'lost';
+  }
+
+  /** Lets another try begin at once. */
+  async release(claim: PlanClaim): Promise<void> {
+    await this.dataSource.query(
+      'UPDATE jobs SET plan_lease_expires_at = NULL WHERE id = $1 AND plan_lease = $2',
+      [claim.jobId, claim.lease],
+    );
+  }
+
+  /** `pending → processing` with renditions and spans. Null when the claim is no longer ours. */
+  async store(
+    claim: PlanClaim,
+    plan: Plan,
+  ): Promise<{ spans: QueuedSpan[]; fact: TenantFact | null } | null> {
+    return this.dataSource.transaction(async (manager) => {
+      const [rows] = (await manager.query(
+        `UPDATE jobs SET status = 'processing', plan = $3, plan_lease_expires_at = NULL, updated_at = now()
+         WHERE id = $1 AND plan_lease = $2 AND status = 'pending' RETURNING 1`,
+        [claim.jobId, claim.lease, JSON.stringify(plan)],
+      )) as [unknown[], number];
+      if (rows.length === 0) return null;
+      await insertRenditions(manager, claim, plan);
+      const spans = await insertSpans(manager, claim, plan);
+      const fact = await recordFact(manager, claim.jobId, {
+        type: 'processing_initiated',
+        durable: true,
+        stage: 'transcoding',
+        progress: 30,
+        message: 'The video is being converted.',
+        renditions: plan.renditions.map((r) => ({
+          name: r.name,
+          kind: r.kind,
+          mode: r.mode,
+          width: r.width,
+          height: r.height,
+          segments_completed: 0,
+          segments_total: r.segments,
+        })),
+      });
+      return { spans, fact };
+    });
+  }
+
+  async fail(claim: PlanClaim, failure: { code: ErrorCode; message: string }) {
+    return this.dataSource.transaction(async (manager) => {
+      const rows = (await manager.query('SELECT 1 FROM jobs WHERE id = $1 AND plan_lease = $2 FOR UPDATE', [
+        claim.jobId,
+        claim.lease,
+      ])) as unknown[];
+      return rows.length === 0 ? null : failJob(manager, claim.jobId, failure);
+    });
+  }
+}
+
+async function insertRenditions(manager: EntityManager, claim: PlanClaim, plan: Plan): Promise<void> {
+  const rows = plan.renditions.map((r, position) => ({
+    id: randomUUID(),
+    name: r.name,
+    kind: r.kind,
+    mode: r.mode,
+    position,
+    in_start_set: r.inStartSet,
+    width: r.width,
+    height: r.height,
+    fps_num: r.kind === 'video' ? plan.grid.fps.num : null,
+    fps_den: r.kind === 'video' ? plan.grid.fps.den : null,
+    timescale: r.timescale,
+    max_bitrate: r.maxBitrate,
+    target_duration: r.targetDuration,
+    language: r.language,
+    channels: r.channels,
+    segments_total: r.segments,
+  }));
+  await manager.query(
+    `INSERT INTO renditions (id, tenant_id, job_id, asset_id, name, kind, mode, position, in_start_set, width, height,
+       fps_num, fps_den, timescale, max_bitrate, target_duration, language, channels, segments_total)
+     SELECT id, $1, $2, $3, name, kind, mode, position, in_start_set, width, height, fps_num, fps_den, timescale,
+       max_bitrate, target_duration, language, channels, segments_total
+     FROM jsonb_to_recordset($4::jsonb) AS r(id uuid, name text, kind text, mode text, position smallint, in_start_set boolean,
+       width integer, height integer, fps_num integer, fps_den integer, timescale integer, max_bitrate integer,
+       target_duration integer, language text, channels smallint, segments_total integer)`,
+    [claim.tenantId, claim.jobId, claim.assetId, JSON.stringify(rows)],
+  );
+}
+
+async function insertSpans(manager: EntityManager, claim: PlanClaim, plan: Plan): Promise<QueuedSpan[]> {
+  const rows = plan.spans.map((span, position) => ({
+    id: randomUUID(),
+    kind: span.kind,
+    position,
+    renditions: span.renditions,
+    first_segment: span.firstSegment,
+    segment_count: span.segmentCount,
+    params: { seekSeconds: span.seekSeconds, skipTo: span.skipTo },
+  }));
+  await manager.query(
+    `INSERT INTO spans (id, tenant_id, job_id, kind, position, renditions, first_segment, segment_count, params)
+     SELECT id, $1, $2, kind, position, ARRAY(SELECT jsonb_array_elements_text(renditions)), first_segment, segment_count, params
+     FROM jsonb_to_recordset($3::jsonb) AS s(id uuid, kind text, position integer, renditions jsonb, first_segment integer,
+       segment_count integer, params jsonb)`,
+    [claim.tenantId, claim.jobId, JSON.stringify(rows)],
+  );
+  return rows.map((row) => ({
+    queue: spanQueue(row.kind),
+    payload: { jobId: claim.jobId, spanId: row.id },
+    options: { priority: spanPriority(claim.priority, row.position) },
+  }));
+}

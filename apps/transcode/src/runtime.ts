@@ -1,0 +1,95 @@
+import { hostname } from 'node:os';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import type { Environment } from '#config';
+import type { FactPublisher } from '#events';
+import { ffmpegVersion } from '#media';
+import type { Logger } from '#observability';
+import type { DataSource } from '#persistence';
+import { type Consumer, consume, type QueueProducer } from '#queue';
+import type { ObjectStore } from '#storage';
+import { PlanProcessor } from './planning/plan.processor.js';
+import { Reconciler } from './recovery/reconciler.js';
+import type { Scratch } from './scratch/scratch.js';
+import { SourceServer } from './source/source-server.js';
+import { SpanProcessor } from './spans/span.processor.js';
+import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER, SCRATCH, STORE } from './tokens.js';
+import { WorkerIdentity } from './worker-identity.js';
+import { WorkerRegistry } from './worker-registry.js';
+
+const PLANS_AT_ONCE = 2;
+
+/** What the process holds open besides HTTP. */
+@Injectable()
+export class Resources {
+  constructor(
+    @Inject(DATA_SOURCE) readonly dataSource: DataSource,
+    @Inject(STORE) readonly store: ObjectStore,
+    @Inject(PRODUCER) readonly producer: QueueProducer,
+    @Inject(PUBLISHER) readonly publisher: FactPublisher,
+    @Inject(SCRATCH) readonly scratch: Scratch,
+    @Inject(SourceServer) readonly sources: SourceServer,
+  ) {}
+
+  async close(): Promise<void> {
+    this.sources.stop();
+    await this.scratch.stop();
+    await this.producer.close();
+    this.publisher.close();
+    await this.dataSource.destroy();
+  }
+}
+
+/** Takes work once the process can be reached, and hands it over when the process is to stop. */
+@Injectable()
+export class Runtime implements OnModuleDestroy {
+  private consumers: Consumer[] = [];
+
+  constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(Resources) private readonly resources: Resources,
+    @Inject(WorkerIdentity) private readonly identity: WorkerIdentity,
+    @Inject(WorkerRegistry) private readonly registry: WorkerRegistry,
+    @Inject(PlanProcessor) private readonly plans: PlanProcessor,
+    @Inject(SpanProcessor) private readonly spans: SpanProcessor,
+    @Inject(Reconciler) private readonly reconciler: Reconciler,
+  ) {}
+
+  /** `address`: where segment-upload reaches this process. */
+  async start(address: string): Promise<void> {
+    this.identity.ffmpegVersion = await ffmpegVersion(this.environment.FFMPEG_PATH);
+    await this.resources.scratch.prepare();
+    await this.resources.sources.start();
+    await this.registry.register(address);
+    const options = (concurrency: number) => ({
+      redisUrl: this.environment.REDIS_URL,
+      name: `transcode-${hostname()}`,
+      concurrency,
+      lockSeconds: this.environment.QUEUE_LOCK_SECONDS,
+      onError: (error: unknown, queue: string, id: string | undefined) =>
+        this.logger.error({ err: error, queue, id }, 'work failed'),
+    });
+    this.consumers = [
+      consume('plan', this.plans.handle, options(PLANS_AT_ONCE)),
+      consume('follower', this.spans.handle, options(this.environment.FOLLOWER_CONCURRENCY)),
+      consume('span', this.spans.handle, options(this.environment.SPAN_CONCURRENCY)),
+    ];
+    this.reconciler.start();
+  }
+
+  /** Throws while work could not be done here. */
+  async check(): Promise<void> {
+    await this.resources.dataSource.query('SELECT 1');
+    if (this.consumers.length === 0 || !this.consumers.every((consumer) => consumer.isReady()))
+      throw new Error('Redis is away');
+    await this.resources.store.check();
+  }
+
+  /** Running encodes are ended and their rows given back: the next worker goes on at the first missing segment. */
+  async onModuleDestroy(): Promise<void> {
+    this.reconciler.stop();
+    await Promise.all(this.consumers.map((consumer) => consumer.close(0)));
+    await this.registry.unregister().catch(() => undefined);
+    await this.resources.close();
+  }
+}

@@ -1,0 +1,105 @@
+import { rm } from 'node:fs/promises';
+import { type RenditionName, type SegmentPayload, SluiceError } from '#contracts';
+
+export interface ScratchFile {
+  path: string;
+  payload: SegmentPayload;
+  announcedAt: number;
+}
+
+/**
+ * What one run of a span has finished and the store has not confirmed yet: at most `window` segments a
+ * rendition, then the cutter waits, and so does ffmpeg (S0-12). A copy goes only when it is confirmed (S0-13).
+ */
+export class Handover {
+  private readonly files = new Map<string, ScratchFile>();
+  private readonly waiting = new Set<() => void>();
+  private failure: Error | null = null;
+  private holders = 0;
+
+  constructor(
+    readonly spanId: string,
+    readonly lease: number,
+    readonly dir: string,
+    private readonly window: number,
+  ) {}
+
+  add(path: string, payload: SegmentPayload): ScratchFile {
+    const file = { path, payload, announcedAt: Date.now() };
+    this.files.set(keyOf(payload.rendition, payload.index), file);
+    return file;
+  }
+
+  get(rendition: string, index: number): ScratchFile | undefined {
+    return this.files.get(keyOf(rendition, index));
+  }
+
+  /** Announced longer ago than `ageMs`, and marked as announced again now. */
+  overdue(ageMs: number): ScratchFile[] {
+    const now = Date.now();
+    const due = [...this.files.values()].filter((file) => now - file.announcedAt > ageMs);
+    for (const file of due) file.announcedAt = now;
+    return due;
+  }
+
+  /** The store has it: the copy goes, and whoever waits looks again. */
+  async confirm(rendition: string, index: number): Promise<void> {
+    const file = this.get(rendition, index);
+    if (!file) return;
+    await rm(file.path, { force: true });
+    this.files.delete(keyOf(rendition, index));
+    this.wake();
+  }
+
+  /** The store will not have it: the run ends with this error. */
+  refuse(reason: string): void {
+    this.fail(new SluiceError('encode_failed', `A segment was refused: ${reason}.`));
+  }
+
+  fail(error: Error): void {
+    this.failure ??= error;
+    this.wake();
+  }
+
+  /** Resolves when the rendition may have one more segment. */
+  async room(rendition: RenditionName): Promise<void> {
+    await this.until(() => this.countOf(rendition) < this.window);
+  }
+
+  /** Resolves when the store has confirmed everything. */
+  async drained(): Promise<void> {
+    await this.until(() => this.files.size === 0);
+  }
+
+  /** True while a cutter waits for the store: no clock of ffmpeg's runs then (S4-02). */
+  isHeld(): boolean {
+    return this.holders > 0;
+  }
+
+  private async until(condition: () => boolean): Promise<void> {
+    this.holders++;
+    try {
+      for (;;) {
+        if (this.failure) throw this.failure;
+        if (condition()) return;
+        await new Promise<void>((resolve) => this.waiting.add(resolve));
+      }
+    } finally {
+      this.holders--;
+    }
+  }
+
+  private wake(): void {
+    const woken = [...this.waiting];
+    this.waiting.clear();
+    for (const resolve of woken) resolve();
+  }
+
+  private countOf(rendition: RenditionName): number {
+    let count = 0;
+    for (const { payload } of this.files.values()) if (payload.rendition === rendition) count++;
+    return count;
+  }
+}
+
+const keyOf = (rendition: string, index: number) => `${rendition}/${index}`;

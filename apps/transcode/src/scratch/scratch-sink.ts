@@ -1,0 +1,102 @@
+import { createHash, type Hash } from 'node:crypto';
+import { type FileHandle, open, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type RenditionName, type SegmentPayload, SluiceError } from '#contracts';
+import { codecsOf, type SegmentSink } from '#media';
+import type { Handover } from './handover.js';
+
+export interface SinkContext {
+  handover: Handover;
+  jobId: string;
+  workerId: string;
+  rendition: RenditionName;
+  /** SHA-256 of the parameters and the ffmpeg build. */
+  encoder: string;
+  /** The init segment that the rendition has already; another one is refused. */
+  storedInit: { sha256: string; encoder: string } | null;
+  announce: (payload: SegmentPayload) => Promise<void>;
+}
+
+/** Writes what a cutter cuts into the scratch, hashing on the way, and announces each segment when it ends. */
+export class ScratchSink implements SegmentSink {
+  private file: FileHandle | null = null;
+  private hash: Hash = createHash('sha256');
+  private size = 0;
+  private index = 0;
+
+  constructor(private readonly context: SinkContext) {}
+
+  async init(bytes: Buffer): Promise<void> {
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const { storedInit, encoder, rendition } = this.context;
+    if (storedInit) {
+      if (storedInit.sha256 === sha256 && storedInit.encoder === encoder) return;
+      throw new SluiceError(
+        'encode_failed',
+        `This encoder does not make the same ${rendition} as the one that began it.`,
+      );
+    }
+    const path = this.pathOf(-1);
+    await writeFile(path, bytes);
+    await this.hand(-1, path, {
+      sha256,
+      size: bytes.length,
+      start: 0,
+      duration: 0,
+      codecs: codecsOf(bytes),
+      encoder,
+    });
+  }
+
+  async begin(index: number): Promise<void> {
+    await this.context.handover.room(this.context.rendition);
+    this.index = index;
+    this.hash = createHash('sha256');
+    this.size = 0;
+    this.file = await open(this.pathOf(index), 'w');
+  }
+
+  async write(bytes: Buffer): Promise<void> {
+    this.hash.update(bytes);
+    this.size += bytes.length;
+    await this.file?.write(bytes);
+  }
+
+  async end(times: { start: number; duration: number }): Promise<void> {
+    await this.close();
+    await this.hand(this.index, this.pathOf(this.index), {
+      sha256: this.hash.digest('hex'),
+      size: this.size,
+      ...times,
+    });
+  }
+
+  /** Lets go of a segment that will not end. */
+  async close(): Promise<void> {
+    await this.file?.close();
+    this.file = null;
+  }
+
+  private async hand(
+    index: number,
+    path: string,
+    what: Pick<SegmentPayload, 'sha256' | 'size' | 'start' | 'duration' | 'codecs' | 'encoder'>,
+  ): Promise<void> {
+    const { handover, jobId, workerId, rendition, announce } = this.context;
+    const payload: SegmentPayload = {
+      jobId,
+      spanId: handover.spanId,
+      lease: handover.lease,
+      workerId,
+      rendition,
+      index,
+      ...what,
+    };
+    handover.add(path, payload);
+    await announce(payload);
+  }
+
+  private pathOf(index: number): string {
+    return join(this.context.handover.dir, `${this.context.rendition}-${index < 0 ? 'init' : index}`);
+  }
+}

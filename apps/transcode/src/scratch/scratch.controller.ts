@@ -1,0 +1,54 @@
+import { createReadStream } from 'node:fs';
+import { Controller, Delete, Get, Inject, Param, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Environment } from '#config';
+import { SluiceError } from '#contracts';
+import { verifySigned } from '#http';
+import { ENVIRONMENT, SCRATCH } from '../tokens.js';
+import type { Handover } from './handover.js';
+import type { Scratch } from './scratch.js';
+
+interface Address {
+  span: string;
+  lease: string;
+  rendition: string;
+  index: string;
+}
+
+/** Where segment-upload fetches finished segments and confirms them. Only for our own services: every request is signed. */
+@Controller('internal/scratch')
+export class ScratchController {
+  constructor(
+    @Inject(SCRATCH) private readonly scratch: Scratch,
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+  ) {}
+
+  @Get(':span/:lease/:rendition/:index')
+  async fetch(
+    @Param() address: Address,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const handover = this.find(address, request);
+    const file = handover?.get(address.rendition, Number(address.index));
+    if (!file) throw gone();
+    reply.header('content-length', file.payload.size);
+    await reply.type('application/octet-stream').send(createReadStream(file.path));
+  }
+
+  @Delete(':span/:lease/:rendition/:index')
+  async confirm(@Param() address: Address, @Req() request: FastifyRequest): Promise<{ success: true }> {
+    const handover = this.find(address, request);
+    const refused = new URL(request.url, 'http://worker').searchParams.get('refused');
+    if (refused) handover?.refuse(refused.slice(0, 64));
+    else await handover?.confirm(address.rendition, Number(address.index));
+    return { success: true };
+  }
+
+  private find(address: Address, request: FastifyRequest): Handover | undefined {
+    verifySigned(this.environment.INTERNAL_SECRET, request.method, request.url, request.headers);
+    return this.scratch.find(address.span, Number(address.lease));
+  }
+}
+
+const gone = () => new SluiceError('segment_not_found', 'This worker no longer has that segment.');

@@ -1,0 +1,97 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { type SegmentPayload, toQueuePriority } from '#contracts';
+import type { Logger } from '#observability';
+import type { QueueProducer } from '#queue';
+import { Handover, type ScratchFile } from './handover.js';
+
+/** A segment that nobody has fetched for this long is announced again: the queue may have lost it. */
+const ANNOUNCE_AGAIN_MS = 5000;
+
+/**
+ * The bounded place where finished segments wait for the store. Local to the process and worth nothing
+ * after it: the next owner of a span makes again what has no row.
+ */
+export class Scratch {
+  private readonly handovers = new Map<string, Handover>();
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly root: string,
+    private readonly window: number,
+    private readonly producer: QueueProducer,
+    private readonly logger: Logger,
+  ) {
+    this.timer = setInterval(() => this.announceOverdue(), ANNOUNCE_AGAIN_MS);
+    this.timer.unref();
+  }
+
+  async open(spanId: string, lease: number): Promise<Handover> {
+    const dir = join(this.root, `${spanId}-${lease}`);
+    await mkdir(dir, { recursive: true });
+    const handover = new Handover(spanId, lease, dir, this.window);
+    this.handovers.set(keyOf(spanId, lease), handover);
+    return handover;
+  }
+
+  find(spanId: string, lease: number): Handover | undefined {
+    return this.handovers.get(keyOf(spanId, lease));
+  }
+
+  /** Forgets a run and what it left. */
+  async close(handover: Handover): Promise<void> {
+    this.handovers.delete(keyOf(handover.spanId, handover.lease));
+    await rm(handover.dir, { recursive: true, force: true });
+  }
+
+  /** The segment's first announcement; when Redis is away the timer makes up for it. */
+  async announce(payload: SegmentPayload, priority: number): Promise<void> {
+    try {
+      await this.producer.enqueue('segment-upload', payload, { priority: toQueuePriority(priority) });
+    } catch (error) {
+      this.logger.warn(
+        { err: error, span_id: payload.spanId },
+        'a segment could not be announced; it will be again',
+      );
+    }
+  }
+
+  /** Makes the place, and removes those of processes that have died here. Names begin with the process id. */
+  async prepare(): Promise<void> {
+    const parent = dirname(this.root);
+    await mkdir(this.root, { recursive: true });
+    for (const name of await readdir(parent)) {
+      const pid = /^(\d+)-[0-9a-f-]{36}$/.exec(name)?.[1];
+      if (pid && name !== basename(this.root) && !isOther(Number(pid))) {
+        await rm(join(parent, name), { recursive: true, force: true });
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await rm(this.root, { recursive: true, force: true });
+  }
+
+  private announceOverdue(): void {
+    const overdue: ScratchFile[] = [...this.handovers.values()].flatMap((h) => h.overdue(ANNOUNCE_AGAIN_MS));
+    for (const { payload } of overdue) {
+      this.producer.revive('segment-upload', payload).catch((error: unknown) => {
+        this.logger.warn({ err: error, span_id: payload.spanId }, 'a segment could not be announced again');
+      });
+    }
+  }
+}
+
+/** Whether another process with that id is alive. */
+function isOther(pid: number): boolean {
+  if (pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+const keyOf = (spanId: string, lease: number) => `${spanId}/${lease}`;

@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream/promises';
+import { Injectable } from '@nestjs/common';
+import type { ChunkedSource } from './chunked-source.js';
+
+/**
+ * ffmpeg's only way to a source: HTTP with ranges on a loopback port of its own, under a token that
+ * nobody can guess and that ends with the run.
+ */
+@Injectable()
+export class SourceServer {
+  private readonly sources = new Map<string, ChunkedSource>();
+  private server: Server | null = null;
+
+  async start(): Promise<void> {
+    this.server = createServer((request, response) => void this.answer(request, response));
+    await new Promise<void>((resolve, reject) => {
+      this.server?.once('error', reject).listen(0, '127.0.0.1', resolve);
+    });
+  }
+
+  /** Serves `source` until `close` is called. */
+  publish(source: ChunkedSource): { url: string; close: () => void } {
+    const token = randomBytes(24).toString('hex');
+    this.sources.set(token, source);
+    const { port } = this.server?.address() as AddressInfo;
+    return { url: `http://127.0.0.1:${port}/${token}`, close: () => this.sources.delete(token) };
+  }
+
+  stop(): void {
+    this.sources.clear();
+    this.server?.close();
+    this.server?.closeAllConnections();
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const source = this.sources.get(request.url?.slice(1) ?? '');
+    if (!source || (request.method !== 'GET' && request.method !== 'HEAD')) {
+      response.writeHead(404).end();
+      return;
+    }
+    const range = parseRange(request.headers.range, source.size);
+    if (!range) {
+      response.writeHead(416, { 'content-range': `bytes */${source.size}` }).end();
+      return;
+    }
+    response.writeHead(request.headers.range ? 206 : 200, {
+      'content-type': 'application/octet-stream',
+      'accept-ranges': 'bytes',
+      'content-length': range.end - range.start,
+      ...(request.headers.range
+        ? { 'content-range': `bytes ${range.start}-${range.end - 1}/${source.size}` }
+        : {}),
+    });
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    const abort = new AbortController();
+    response.once('close', () => abort.abort());
+    // ffmpeg seeks by hanging up: that is no error.
+    await pipeline(source.stream(range.start, range.end, abort.signal), response).catch(() =>
+      response.destroy(),
+    );
+  }
+}
+
+function parseRange(header: string | undefined, size: number): { start: number; end: number } | null {
+  if (header === undefined) return { start: 0, end: size };
+  const match = /^bytes=(\d+)-(\d*)$/.exec(header);
+  if (!match) return null;
+  const start = Number(match[1]);
+  const end = match[2] ? Math.min(Number(match[2]) + 1, size) : size;
+  return start < end ? { start, end } : null;
+}

@@ -1,0 +1,7 @@
+/** `spans.params`: what a span needs beyond the columns. */
+export interface SpanParams {
+  /** Where decoding begins, seconds on the source's clock; null: at its start. */
+  seekSeconds: number | null;
+  /** Renditions whose first segments are another span's: where this one begins with them. */
+  skipTo: Record<string, number>;
+}

@@ -1,0 +1,197 @@
+import type { Socket } from 'node:net';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Environment } from '#config';
+import { SluiceError } from '#contracts';
+import {
+  audioRun,
+  copyRun,
+  cutAudio,
+  cutVideo,
+  EndedEarly,
+  encoderFingerprint,
+  runTool,
+  ToolError,
+  videoRun,
+} from '#media';
+import type { DataSource } from '#persistence';
+import type { ObjectStore } from '#storage';
+import type { Handover } from '../scratch/handover.js';
+import type { Scratch } from '../scratch/scratch.js';
+import { ScratchSink } from '../scratch/scratch-sink.js';
+import { ChunkedSource } from '../source/chunked-source.js';
+import { SourceServer } from '../source/source-server.js';
+import { DATA_SOURCE, ENVIRONMENT, SCRATCH, STORE } from '../tokens.js';
+import { WorkerIdentity } from '../worker-identity.js';
+import { EncoderSockets } from './encoder-sockets.js';
+import { endOf, type MissingOutput, missingOutputs } from './outputs.js';
+import type { ClaimedSpan } from './span.repository.js';
+
+const AUDIO_FRAME_TICKS = 1024;
+/** S4-03 */
+const COPY_LIMIT_MS = 20 * 60_000;
+const COPY_LIMIT_MS_PER_GB = 60_000;
+const LONGEST_COPY_MS = 2 * 3600_000;
+const ENCODE_LIMIT_FACTOR = 60;
+/** Encoders yield to the services that store what they make. */
+const NICE = 5;
+
+/** Makes what a span lacks: one ffmpeg, one socket and one cutter for each output; ends when the store has it all. */
+@Injectable()
+export class SpanRunner {
+  constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+    @Inject(DATA_SOURCE) private readonly dataSource: DataSource,
+    @Inject(STORE) private readonly store: ObjectStore,
+    @Inject(SCRATCH) private readonly scratch: Scratch,
+    @Inject(SourceServer) private readonly sources: SourceServer,
+    @Inject(WorkerIdentity) private readonly worker: WorkerIdentity,
+  ) {}
+
+  async run(span: ClaimedSpan, signal: AbortSignal): Promise<void> {
+    const outputs = missingOutputs(span);
+    if (outputs.length === 0) return;
+    const source = await ChunkedSource.open(this.dataSource, this.store, span.jobId);
+    const published = this.sources.publish(source);
+    const handover = await this.scratch.open(span.id, span.lease);
+    const onAbort = () =>
+      handover.fail(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      await this.encode(span, outputs, published.url, source.size, handover, signal);
+      await handover.drained();
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      published.close();
+      await this.scratch.close(handover);
+    }
+  }
+
+  private async encode(
+    span: ClaimedSpan,
+    outputs: MissingOutput[],
+    url: string,
+    sourceBytes: number,
+    handover: Handover,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const stop = new AbortController();
+    const sockets = await EncoderSockets.create();
+    try {
+      const targets: string[] = [];
+      const cutters: Promise<void>[] = [];
+      for (const output of outputs) {
+        const { target, done } = await sockets.listen((socket) => this.cut(span, output, handover, socket));
+        targets.push(target);
+        done.catch((error: unknown) => {
+          if (!(error instanceof EndedEarly)) stop.abort(error);
+        });
+        cutters.push(done);
+      }
+      const args = commandFor(span, outputs, targets, url);
+      const tool = runTool(this.environment.FFMPEG_PATH, args, {
+        signal: AbortSignal.any([signal, stop.signal]),
+        limitMs: limitFor(span, sourceBytes),
+        stall: {
+          graceMs: this.environment.FFMPEG_STALL_GRACE_SECONDS * 1000,
+          stallMs: this.environment.FFMPEG_STALL_SECONDS * 1000,
+        },
+        nice: NICE,
+        isHeld: () => handover.isHeld(),
+      });
+      const [ran, cut] = await Promise.allSettled([tool, allUnless(tool, cutters)]);
+      // A cutter's own error is the cause of ffmpeg's broken pipe; where the stream just ended, ffmpeg knows why.
+      if (ran.status === 'rejected') throw explain(ran.reason);
+      if (cut.status === 'rejected') throw explain(cut.reason);
+    } finally {
+      await sockets.close();
+    }
+  }
+
+  private async cut(
+    span: ClaimedSpan,
+    output: MissingOutput,
+    handover: Handover,
+    socket: Socket,
+  ): Promise<void> {
+    const { plan } = span;
+    const { rendition, firstSegment } = output;
+    const sink = new ScratchSink({
+      handover,
+      jobId: span.jobId,
+      workerId: this.worker.id,
+      rendition: rendition.name,
+      encoder: encoderFingerprint(this.worker.ffmpegVersion, plan, rendition),
+      storedInit: span.inits.get(rendition.name) ?? null,
+      announce: (payload) => this.scratch.announce(payload, span.priority),
+    });
+    const range = (borders: number[]) => borders.slice(firstSegment, endOf(span) + 1);
+    try {
+      if (rendition.kind === 'audio') {
+        await cutAudio(
+          socket,
+          { firstSegment, borders: range(plan.audioBorders), frameTicks: AUDIO_FRAME_TICKS },
+          sink,
+        );
+      } else {
+        const fragments = rendition.mode === 'copy' ? 'many' : 'one';
+        await cutVideo(
+          socket,
+          {
+            firstSegment,
+            borders: range(plan.borders),
+            frameTicks: plan.grid.frameTicks,
+            fragments,
+            skipFrames: skippedFrames(span, output),
+          },
+          sink,
+        );
+      }
+    } finally {
+      await sink.close();
+    }
+  }
+}
+
+/** A copied rung runs from the source's start; frames of stored segments come by and are dropped. */
+const skippedFrames = (span: ClaimedSpan, { rendition, firstSegment }: MissingOutput) =>
+  rendition.mode === 'copy' ? (span.plan.borders[firstSegment] as number) : 0;
+
+function commandFor(span: ClaimedSpan, outputs: MissingOutput[], targets: string[], url: string): string[] {
+  const target = targets[0] as string;
+  if (span.kind === 'audio') return audioRun(span.plan, url, target);
+  if (span.kind === 'copy') return copyRun(span.plan, url, target);
+  return videoRun(span.plan, {
+    source: url,
+    seekSeconds: span.params.seekSeconds,
+    endSegment: endOf(span),
+    outputs: outputs.map((output, i) => ({ ...output, target: targets[i] as string })),
+  });
+}
+
+function limitFor(span: ClaimedSpan, sourceBytes: number): number {
+  if (span.kind !== 'video')
+    return Math.min(LONGEST_COPY_MS, COPY_LIMIT_MS + COPY_LIMIT_MS_PER_GB * (sourceBytes / 1e9));
+  const { borders, grid } = span.plan;
+  const frames = (borders[endOf(span)] as number) - (borders[span.firstSegment] as number);
+  return 60_000 + ((ENCODE_LIMIT_FACTOR * frames * grid.fps.den) / grid.fps.num) * 1000;
+}
+
+/** All cutters, unless ffmpeg fails first: a socket that it never connected to would be waited for without end. */
+function allUnless(tool: Promise<unknown>, cutters: Promise<void>[]): Promise<unknown> {
+  const failed = new Promise<never>((_, reject) => {
+    tool.catch(reject);
+  });
+  return Promise.race([Promise.all(cutters), failed]);
+}
+
+/** ffmpeg's own words are for the operator; the uploader gets a sentence. */
+function explain(error: unknown): unknown {
+  const message = 'The video could not be converted; a part of it may be damaged.';
+  if (error instanceof EndedEarly) return new SluiceError('encode_failed', message, { cause: error });
+  if (!(error instanceof ToolError)) return error;
+  return new SluiceError('encode_failed', message, {
+    cause: error,
+    details: { exit_code: error.exitCode, signal: error.signalName, stderr: error.stderr.slice(-2000) },
+  });
+}

@@ -1,0 +1,91 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Environment } from '#config';
+import { type ErrorCode, SluiceError, type SpanPayload } from '#contracts';
+import type { FactPublisher } from '#events';
+import type { Logger } from '#observability';
+import type { Handler, QueueProducer } from '#queue';
+import { ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER } from '../tokens.js';
+import { WorkerIdentity } from '../worker-identity.js';
+import { JobEnded, Lease } from './lease.js';
+import { type ClaimedSpan, SpanRepository } from './span.repository.js';
+import { SpanRunner } from './span-runner.js';
+
+/** The same work is tried once more, then the job fails with the reason (S4-04). */
+const ATTEMPTS = 2;
+/** Deaths of the process that held it, without a word, after which work is taken for poison. */
+const UNCLEAN_DEATHS = 3;
+const LOOK_AGAIN_MS = 500;
+
+/** Consumer of `span` and `follower`: claim, run under a lease, finish or give back. */
+@Injectable()
+export class SpanProcessor {
+  constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(SpanRepository) private readonly spans: SpanRepository,
+    @Inject(SpanRunner) private readonly runner: SpanRunner,
+    @Inject(WorkerIdentity) private readonly worker: WorkerIdentity,
+    @Inject(PRODUCER) private readonly producer: QueueProducer,
+    @Inject(PUBLISHER) private readonly publisher: FactPublisher,
+  ) {}
+
+  readonly handle: Handler<'span' | 'follower'> = async ({ spanId }: SpanPayload, { signal }) => {
+    const seconds = this.environment.LEASE_SECONDS;
+    const claim = await this.spans.claim(spanId, this.worker.id, seconds);
+    if (claim.kind === 'nothing-to-do') return undefined;
+    if (claim.kind === 'held-by-other') return { retryInMs: LOOK_AGAIN_MS };
+    const { span } = claim;
+    if (span.uncleanDeaths >= UNCLEAN_DEATHS) {
+      await this.fail(
+        span,
+        'encode_failed',
+        'Converting this video ended its process three times; it was set aside.',
+      );
+      return undefined;
+    }
+    const lease = new Lease(seconds, () => this.spans.extend(span, seconds), signal);
+    try {
+      await this.runner.run(span, lease.signal);
+      if (await this.spans.finish(span)) await this.producer.enqueue('package', { jobId: span.jobId });
+      return undefined;
+    } catch (error) {
+      return this.giveUp(span, error, signal.aborted, lease.signal.aborted);
+    } finally {
+      lease.stop();
+    }
+  };
+
+  private async giveUp(span: ClaimedSpan, error: unknown, stopping: boolean, lost: boolean) {
+    const ids = { job_id: span.jobId, span_id: span.id, lease: span.lease };
+    if (error instanceof JobEnded || (lost && !stopping)) {
+      this.logger.info(
+        { ...ids, reason: String(error) },
+        'work stopped: it is no longer wanted or no longer ours',
+      );
+      return undefined;
+    }
+    if (stopping) {
+      await this.spans.release(span);
+      return { retryInMs: 0 };
+    }
+    this.logger.error(
+      { ...ids, err: error, details: error instanceof SluiceError ? error.details : undefined },
+      'a span failed',
+    );
+    const code = error instanceof SluiceError ? error.code : 'encode_failed';
+    const message = error instanceof SluiceError ? error.message : 'The video could not be converted.';
+    if (span.attempts + 1 < ATTEMPTS) {
+      await this.spans.release(span, { code, message });
+      return { retryInMs: LOOK_AGAIN_MS };
+    }
+    await this.fail(span, code, message);
+    return undefined;
+  }
+
+  private async fail(span: ClaimedSpan, code: ErrorCode, message: string): Promise<void> {
+    const failed = await this.spans.failWithJob(span, { code, message });
+    if (!failed) return;
+    await this.producer.enqueue('cleanup', { assetId: failed.assetId });
+    await this.publisher.publish(failed.fact);
+  }
+}

@@ -1,0 +1,159 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type ErrorCode, type RenditionName, SluiceError } from '#contracts';
+import { failJob } from '#events';
+import type { Plan } from '#media';
+import type { DataSource } from '#persistence';
+import { DATA_SOURCE } from '../tokens.js';
+import type { Extension } from './lease.js';
+import type { SpanParams } from './span-params.js';
+
+export interface ClaimedSpan {
+  id: string;
+  jobId: string;
+  kind: 'video' | 'copy' | 'audio';
+  renditions: RenditionName[];
+  firstSegment: number;
+  segmentCount: number;
+  params: SpanParams;
+  lease: number;
+  attempts: number;
+  uncleanDeaths: number;
+  priority: number;
+  plan: Plan;
+  /** For each rendition, the segments of this span that have a row. */
+  stored: Map<RenditionName, Set<number>>;
+  /** SHA-256 and encoder of the init segment that each rendition has already. */
+  inits: Map<RenditionName, { sha256: string; encoder: string }>;
+}
+
+export type Claim =
+  | { kind: 'claimed'; span: ClaimedSpan }
+  | { kind: 'held-by-other' }
+  | { kind: 'nothing-to-do' };
+
+interface SpanRow {
+  id: string;
+  job_id: string;
+  kind: ClaimedSpan['kind'];
+  renditions: RenditionName[];
+  first_segment: number;
+  segment_count: number;
+  params: SpanParams;
+  lease_number: number;
+  attempts: number;
+  unclean_deaths: number;
+  priority: number;
+  plan: Plan;
+}
+
+/** The rows of spans: claims, leases and ends (docs/model.md). */
+@Injectable()
+export class SpanRepository {
+  constructor(@Inject(DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  async claim(spanId: string, workerId: string, leaseSeconds: number): Promise<Claim> {
+    const [rows] = (await this.dataSource.query(
+      `UPDATE spans SET status = 'running', lease_number = spans.lease_number + 1, lease_owner = $2,
+         lease_expires_at = now() + $3 * interval '1 second', updated_at = now(),
+         unclean_deaths = unclean_deaths + (spans.status = 'running')::int
+       FROM jobs WHERE spans.id = $1 AND jobs.id = spans.job_id AND jobs.status = 'processing'
+         AND (spans.status = 'pending' OR (spans.status = 'running' AND spans.lease_expires_at < now()))
+       RETURNING spans.*, jobs.priority, jobs.plan`,
+      [spanId, workerId, leaseSeconds],
+    )) as [SpanRow[], number];
+    const row = rows[0];
+    if (row) return { kind: 'claimed', span: await this.withStored(row) };
+    const held = (await this.dataSource.query(
+      `SELECT 1 FROM spans JOIN jobs ON jobs.id = spans.job_id
+       WHERE spans.id = $1 AND spans.status = 'running' AND jobs.status = 'processing'`,
+      [spanId],
+    )) as unknown[];
+    return { kind: held.length > 0 ? 'held-by-other' : 'nothing-to-do' };
+  }
+
+  /** Fenced by the lease's number; learns on the way whether the job is still wanted. */
+  async extend(span: ClaimedSpan, leaseSeconds: number): Promise<Extension> {
+    const rows = (await this.dataSource.query(
+      `WITH extended AS (
+         UPDATE spans SET lease_expires_at = now() + $3 * interval '1 second'
+         WHERE id = $1 AND lease_number = $2 AND status = 'running' RETURNING 1)
+       SELECT (SELECT count(*)::int FROM extended) AS held,
+         (SELECT status = 'processing' FROM jobs WHERE id = $4) AS open`,
+      [span.id, span.lease, leaseSeconds, span.jobId],
+    )) as { held: number; open: boolean | null }[];
+    if (rows[0]?.open !== true) return 'ended';
+    return rows[0].held === 1 ? 'held' : 'lost';
+  }
+
+  /** Every segment of it has a row. True when it was the job's last open span. */
+  async finish(span: ClaimedSpan): Promise<boolean> {
+    const [rows] = (await this.dataSource.query(
+      `UPDATE spans SET status = 'done', lease_owner = NULL, lease_expires_at = NULL, updated_at = now()
+       WHERE id = $1 AND lease_number = $2 AND status = 'running' RETURNING 1`,
+      [span.id, span.lease],
+    )) as [unknown[], number];
+    if (rows.length === 0) return false;
+    const open = (await this.dataSource.query(
+      `SELECT 1 FROM spans WHERE job_id = $1 AND status <> 'done' LIMIT 1`,
+      [span.jobId],
+    )) as unknown[];
+    return open.length === 0;
+  }
+
+  /** Gives it back without blame (SIGTERM), or with one more attempt counted. */
+  async release(span: ClaimedSpan, error?: { code: ErrorCode; message: string }): Promise<void> {
+    await this.dataSource.query(
+      `UPDATE spans SET status = 'pending', lease_owner = NULL, lease_expires_at = NULL, updated_at = now(),
+         attempts = attempts + $3, error_code = $4, error_message = $5
+       WHERE id = $1 AND lease_number = $2 AND status = 'running'`,
+      [span.id, span.lease, error ? 1 : 0, error?.code ?? null, error?.message ?? null],
+    );
+  }
+
+  /** The span fails and its job with it. Null when somebody else has ended the job, or has the span now. */
+  async failWithJob(span: ClaimedSpan, error: { code: ErrorCode; message: string }) {
+    return this.dataSource.transaction(async (manager) => {
+      await manager.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [span.jobId]);
+      const [rows] = (await manager.query(
+        `UPDATE spans SET status = 'failed', error_code = $3, error_message = $4, lease_owner = NULL,
+           lease_expires_at = NULL, updated_at = now()
+         WHERE id = $1 AND lease_number = $2 AND status = 'running' RETURNING 1`,
+        [span.id, span.lease, error.code, error.message],
+      )) as [unknown[], number];
+      return rows.length === 0 ? null : failJob(manager, span.jobId, error);
+    });
+  }
+
+  private async withStored(row: SpanRow): Promise<ClaimedSpan> {
+    const rows = (await this.dataSource.query(
+      `SELECT r.name, r.init_sha256, r.encoder, COALESCE(array_agg(s.segment_index) FILTER (WHERE s.segment_index IS NOT NULL), '{}') AS stored
+       FROM renditions r LEFT JOIN segments s ON s.rendition_id = r.id
+         AND s.segment_index >= $3 AND s.segment_index < $4
+       WHERE r.job_id = $1 AND r.name = ANY ($2) GROUP BY r.id`,
+      [row.job_id, row.renditions, row.first_segment, row.first_segment + row.segment_count],
+    )) as { name: RenditionName; init_sha256: string | null; encoder: string | null; stored: number[] }[];
+    if (rows.length !== row.renditions.length) {
+      throw new SluiceError('internal', 'The renditions of this work are not what was planned.');
+    }
+    return {
+      id: row.id,
+      jobId: row.job_id,
+      kind: row.kind,
+      renditions: row.renditions,
+      firstSegment: row.first_segment,
+      segmentCount: row.segment_count,
+      params: row.params,
+      lease: row.lease_number,
+      attempts: row.attempts,
+      uncleanDeaths: row.unclean_deaths,
+      priority: row.priority,
+      plan: row.plan,
+      stored: new Map(rows.map((r) => [r.name, new Set(r.stored)])),
+      inits: new Map(
+        rows.flatMap((r) =>
+          r.init_sha256 && r.encoder ? [[r.name, { sha256: r.init_sha256, encoder: r.encoder }]] : [],
+        ),
+      ),
+    };
+  }
+}

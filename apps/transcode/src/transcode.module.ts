@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { FactPublisher } from '#events';
+import type { ServiceContext } from '#http';
+import { openDataSource } from '#persistence';
+import { QueueProducer } from '#queue';
+import { openStore } from '#storage';
+import { Planner, PlanProcessor } from './planning/plan.processor.js';
+import { PlanRepository } from './planning/plan.repository.js';
+import { Reconciler } from './recovery/reconciler.js';
+import { Resources, Runtime } from './runtime.js';
+import { ScratchController } from './scratch/scratch.controller.js';
+import { Scratch } from './scratch/scratch.js';
+import { SourceServer } from './source/source-server.js';
+import { SpanProcessor } from './spans/span.processor.js';
+import { SpanRepository } from './spans/span.repository.js';
+import { SpanRunner } from './spans/span-runner.js';
+import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER, SCRATCH, STORE } from './tokens.js';
+import { WorkerIdentity } from './worker-identity.js';
+import { WorkerRegistry } from './worker-registry.js';
+
+@Module({})
+class TranscodeModule {}
+
+export function transcodeModule({ environment, logger, name }: ServiceContext): DynamicModule {
+  return {
+    module: TranscodeModule,
+    controllers: [ScratchController],
+    providers: [
+      { provide: ENVIRONMENT, useValue: environment },
+      { provide: LOGGER, useValue: logger },
+      { provide: STORE, useValue: openStore(environment) },
+      { provide: PRODUCER, useFactory: () => new QueueProducer(environment.REDIS_URL, name) },
+      {
+        provide: PUBLISHER,
+        useFactory: () =>
+          new FactPublisher(environment.REDIS_URL, name, (error) =>
+            logger.warn({ err: error }, 'a fact was not published'),
+          ),
+      },
+      {
+        provide: DATA_SOURCE,
+        useFactory: () =>
+          openDataSource({
+            databaseUrl: environment.DATABASE_URL,
+            poolSize: environment.DATABASE_POOL_SIZE,
+            name,
+          }),
+      },
+      {
+        provide: SCRATCH,
+        useFactory: (producer: QueueProducer) =>
+          new Scratch(
+            join(environment.SCRATCH_DIR, `${process.pid}-${randomUUID()}`),
+            environment.HANDOVER_WINDOW,
+            producer,
+            logger,
+          ),
+        inject: [PRODUCER],
+      },
+      { provide: WorkerIdentity, useValue: new WorkerIdentity() },
+      SourceServer,
+      SpanRepository,
+      SpanRunner,
+      SpanProcessor,
+      PlanRepository,
+      Planner,
+      PlanProcessor,
+      Reconciler,
+      WorkerRegistry,
+      Resources,
+      Runtime,
+    ],
+  };
+}

@@ -1,0 +1,7 @@
+import { randomUUID } from 'node:crypto';
+
+/** Who this process is: its row in `workers`, and what its encoder is. Set once, before any work is taken. */
+export class WorkerIdentity {
+  readonly id = `w-${randomUUID()}`;
+  ffmpegVersion = '';
+}
