@@ -33,6 +33,8 @@ module.exports = {
         path: '^(apps|libs|test)/',
         pathNot: [
           '^apps/[^/]+/src/main[.]ts$',
+          // Started as a thread, by its address.
+          '[.]worker[.]ts$',
           '^apps/gateway/browser/[^/]+[.]ts$',
           '^libs/[^/]+/src/(index|node|main|cli)[.]ts$',
           '^libs/testing/src/global-setup[.]ts$',
