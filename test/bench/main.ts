@@ -1,0 +1,42 @@
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { figureTable } from './figures.js';
+import { benchPipeline } from './pipeline.js';
+
+const HELP = `npm run bench -- pipeline [--quick] [--json] [--pairs N] [--source FILE]
+
+  pipeline   our job against one plain ffmpeg that makes the same renditions
+  --quick    a smoke run of under 50 s with the same figures on a small source
+  --pairs    how often both are run, in turns (3)
+  --source   a video to make the two-minute source of; without it pictures are generated
+  --json     one line per figure on standard output, all else on standard error`;
+
+/** Fewer pairs say nothing about the spread. */
+const PAIRS = 3;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+    pairs: { type: 'string', default: String(PAIRS) },
+    source: { type: 'string' },
+  },
+});
+const pairs = Number(values.pairs);
+
+if (values.help || positionals[0] !== 'pipeline' || !Number.isInteger(pairs) || pairs < 1) {
+  console.error(HELP);
+  process.exit(values.help ? 0 : 1);
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
+const figures = await benchPipeline({
+  quick: values.quick,
+  pairs,
+  source: values.source ? path.resolve(process.env.INIT_CWD ?? '.', values.source) : null,
+  say: (text) => console.error(text),
+});
+console.error(figureTable(figures));
+if (values.json) for (const figure of figures) console.log(JSON.stringify(figure));
