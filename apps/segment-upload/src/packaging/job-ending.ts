@@ -1,0 +1,114 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  DASH_MANIFEST,
+  mediaPrefix,
+  type Playback,
+  type SluiceError,
+  type TenantFact,
+  VOD_MULTIVARIANT,
+} from '#contracts';
+import { recordFact } from '#events';
+import type { DataSource, EntityManager } from '#persistence';
+import { renditionsOf, toProgress } from '../progress/progress-facts.js';
+import type { Resources } from '../resources.js';
+import { DATABASE, RESOURCES } from '../tokens.js';
+import type { PackageJob } from './package-rows.js';
+
+const UNIQUE_VIOLATION = '23505';
+
+/** The two ends of a job that packaging may bring about. Locks: job, asset, spans. */
+@Injectable()
+export class JobEnding {
+  constructor(
+    @Inject(DATABASE) private readonly database: DataSource,
+    @Inject(RESOURCES) private readonly resources: Resources,
+  ) {}
+
+  /** Job `completed`, asset `ready`. False when the job had ended before: its media is not to be published. */
+  async complete(job: PackageJob, result: Record<string, unknown>): Promise<boolean> {
+    const fact = await this.publishOnce(job, result).catch((error: unknown) => {
+      // The same file was published between our look and our commit; now we see it.
+      if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) throw error;
+      return this.publishOnce(job, result);
+    });
+    await this.resources.facts.publish(fact);
+    return fact !== null;
+  }
+
+  /** Job `failed` with the error's code, asset `deleting`; its cleanup is enqueued. */
+  async fail(job: PackageJob, error: SluiceError): Promise<void> {
+    const fact = await this.database.transaction(async (manager) => {
+      if (!(await lockOpen(manager, job.id))) return null;
+      await manager.query(
+        `UPDATE assets SET status = 'deleting', deleting_since = now(), updated_at = now()
+         WHERE id = $1 AND status = 'provisional'`,
+        [job.assetId],
+      );
+      await manager.query(
+        `UPDATE spans SET status = 'cancelled', updated_at = now()
+         WHERE job_id = $1 AND status IN ('pending', 'running')`,
+        [job.id],
+      );
+      await manager.query(
+        `UPDATE jobs SET status = 'failed', error_code = $2, error_message = $3, completed_at = now(),
+           updated_at = now() WHERE id = $1`,
+        [job.id, error.code, error.message],
+      );
+      return recordFact(manager, job.id, {
+        type: 'processing_failed',
+        durable: true,
+        code: error.code,
+        message: error.message,
+      });
+    });
+    if (!fact) return;
+    await this.resources.queues.enqueue('cleanup', { assetId: job.assetId });
+    await this.resources.facts.publish(fact);
+  }
+
+  private publishOnce(job: PackageJob, result: Record<string, unknown>): Promise<TenantFact | null> {
+    return this.database.transaction(async (manager) => {
+      if (!(await lockOpen(manager, job.id))) return null;
+      // Dedup finds one asset for a file; another of the same file is published without its digest.
+      await manager.query(
+        `UPDATE assets a SET status = 'ready', updated_at = now(),
+           sha256 = CASE WHEN EXISTS (SELECT 1 FROM assets o WHERE o.status = 'ready' AND o.id <> a.id
+             AND o.tenant_id = a.tenant_id AND o.sha256 = a.sha256 AND o.profile = a.profile)
+             THEN NULL ELSE a.sha256 END
+         WHERE a.id = $1 AND a.status = 'provisional'`,
+        [job.assetId],
+      );
+      await manager.query(
+        `UPDATE jobs SET status = 'completed', result = $2, completed_at = now(), updated_at = now() WHERE id = $1`,
+        [job.id, JSON.stringify(result)],
+      );
+      await manager.query(
+        'UPDATE renditions SET completed_at = now() WHERE job_id = $1 AND completed_at IS NULL',
+        [job.id],
+      );
+      return recordFact(manager, job.id, {
+        type: 'processing_completed',
+        durable: true,
+        stage: 'completed',
+        progress: 100,
+        message: 'All renditions are stored.',
+        result,
+        renditions: (await renditionsOf(manager, job.id)).map(toProgress),
+        playback: finishedPlayback(job.assetId),
+      });
+    });
+  }
+}
+
+export const finishedPlayback = (assetId: string): Playback & { hls: string; dash: string } => ({
+  early: null,
+  hls: `/${mediaPrefix(assetId)}${VOD_MULTIVARIANT}`,
+  dash: `/${mediaPrefix(assetId)}${DASH_MANIFEST}`,
+});
+
+async function lockOpen(manager: EntityManager, jobId: string): Promise<boolean> {
+  const jobs = await manager.query<{ status: string }[]>('SELECT status FROM jobs WHERE id = $1 FOR UPDATE', [
+    jobId,
+  ]);
+  return jobs[0]?.status === 'processing';
+}

@@ -1,0 +1,124 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { JobStatus, RenditionName } from '#contracts';
+import type { DataSource } from '#persistence';
+import { DATABASE } from '../tokens.js';
+
+export interface PackageJob {
+  id: string;
+  assetId: string;
+  status: JobStatus;
+  /** There is a plan and nothing of it is still to be done. */
+  spansDone: boolean;
+}
+
+/** A rendition and what its stored segments amount to. */
+export interface StoredRendition {
+  id: string;
+  name: RenditionName;
+  kind: 'video' | 'audio';
+  width: number | null;
+  height: number | null;
+  fpsNum: number | null;
+  fpsDen: number | null;
+  timescale: number;
+  /** Whole seconds. */
+  targetDuration: number;
+  language: string | null;
+  channels: number | null;
+  codecs: string | null;
+  initKey: string | null;
+  segmentsTotal: number | null;
+  stored: number;
+  /** Of the stored segments, without the init segment. */
+  bytes: number;
+  longestTicks: number;
+  endTicks: number;
+  /** First index whose segment does not begin where the one before ends. */
+  brokenAt: number | null;
+}
+
+export interface StoredSegment {
+  index: number;
+  startTicks: number;
+  durationTicks: number;
+  size: number;
+  key: string;
+}
+
+/** Segments of one read; a longer list is read in several. */
+const PAGE = 1000;
+
+/** What packaging reads. The rows of a job whose spans are done no longer change. */
+@Injectable()
+export class PackageRows {
+  constructor(@Inject(DATABASE) private readonly database: DataSource) {}
+
+  async job(jobId: string): Promise<PackageJob | null> {
+    const rows = await this.database.query<PackageJob[]>(
+      `SELECT id, asset_id AS "assetId", status,
+         plan IS NOT NULL AND EXISTS (SELECT 1 FROM spans WHERE job_id = $1)
+           AND NOT EXISTS (SELECT 1 FROM spans WHERE job_id = $1 AND status <> 'done') AS "spansDone"
+       FROM jobs WHERE id = $1`,
+      [jobId],
+    );
+    return rows[0] ?? null;
+  }
+
+  /** Top rung first, audio last. */
+  renditions(jobId: string): Promise<StoredRendition[]> {
+    return this.database.query<StoredRendition[]>(
+      `SELECT r.id, r.name, r.kind, r.width, r.height, r.fps_num AS "fpsNum", r.fps_den AS "fpsDen", r.timescale,
+         r.target_duration AS "targetDuration", r.language, r.channels, r.codecs, r.init_key AS "initKey",
+         r.segments_total AS "segmentsTotal", count(g.size)::integer AS stored,
+         coalesce(sum(g.size), 0)::bigint AS bytes, coalesce(max(g.duration_ticks), 0) AS "longestTicks",
+         coalesce(max(g.start_ticks + g.duration_ticks), 0) AS "endTicks",
+         min(g.segment_index) FILTER (WHERE g.start_ticks <> g.expected) AS "brokenAt"
+       FROM renditions r LEFT JOIN LATERAL (
+         SELECT segment_index, size, start_ticks, duration_ticks,
+           lag(start_ticks + duration_ticks) OVER (ORDER BY segment_index) AS expected
+         FROM segments WHERE rendition_id = r.id) g ON true
+       WHERE r.job_id = $1 GROUP BY r.id ORDER BY r.position`,
+      [jobId],
+    );
+  }
+
+  /** Indices below `total` without a row, ascending, at most `limit`. */
+  async missing(renditionId: string, total: number, limit: number): Promise<number[]> {
+    const rows = await this.database.query<{ index: number }[]>(
+      `SELECT i AS index FROM generate_series(0, $2::integer - 1) i
+       WHERE NOT EXISTS (SELECT 1 FROM segments WHERE rendition_id = $1 AND segment_index = i)
+       ORDER BY i LIMIT $3`,
+      [renditionId, total, limit],
+    );
+    return rows.map((row) => row.index);
+  }
+
+  /** In order, never all in memory. */
+  async *segments(renditionId: string): AsyncGenerator<StoredSegment> {
+    let next = 0;
+    while (true) {
+      const page = await this.database.query<StoredSegment[]>(
+        `SELECT segment_index AS index, start_ticks AS "startTicks", duration_ticks AS "durationTicks", size,
+           storage_path AS key
+         FROM segments WHERE rendition_id = $1 AND segment_index >= $2 ORDER BY segment_index LIMIT ${PAGE}`,
+        [renditionId, next],
+      );
+      yield* page;
+      const last = page.at(-1);
+      if (!last || page.length < PAGE) return;
+      next = last.index + 1;
+    }
+  }
+
+  /** Those of the keys that a row of the asset names. */
+  async named(assetId: string, keys: readonly string[]): Promise<Set<string>> {
+    const rows = await this.database.query<{ key: string }[]>(
+      `SELECT init_key AS key FROM renditions WHERE asset_id = $1 AND init_key = ANY($2)
+       UNION ALL
+       SELECT s.storage_path FROM segments s JOIN renditions r ON r.id = s.rendition_id
+       WHERE r.asset_id = $1 AND s.storage_path = ANY($2)`,
+      [assetId, keys],
+    );
+    return new Set(rows.map((row) => row.key));
+  }
+}

@@ -1,0 +1,109 @@
+import { Injectable } from '@nestjs/common';
+import {
+  EARLY_MULTIVARIANT,
+  mediaPrefix,
+  type RenditionProgress,
+  type SegmentPayload,
+  type TenantFact,
+} from '#contracts';
+import { recordFact } from '#events';
+import type { EntityManager } from '#persistence';
+
+/** S1-04: what of the whole job the stage `transcoding` is. */
+const FROM = 30;
+const TO = 50;
+/** S0-17 */
+const INTERVAL = '2 seconds';
+
+interface Row extends RenditionProgress {
+  in_start_set: boolean;
+  /** Its init segment and its first segment are stored. */
+  started: boolean;
+}
+
+/** What is said of a job after a segment of it has been recorded, in the same transaction. */
+@Injectable()
+export class ProgressFacts {
+  /** With the job's lock held. `playable`: that has been said before. */
+  async after(
+    manager: EntityManager,
+    { jobId, index }: SegmentPayload,
+    renditionId: string,
+    playable: boolean,
+  ): Promise<(TenantFact | null)[]> {
+    if (!playable && index <= 0) {
+      const rows = await renditionsOf(manager, jobId);
+      if (canStart(rows)) return [await becomePlayable(manager, jobId, rows)];
+    }
+    if (index < 0 || !(await mayBeSaid(manager, renditionId))) return [];
+    const rows = await renditionsOf(manager, jobId);
+    const fact = await recordFact(manager, jobId, {
+      type: 'processing_progress',
+      durable: false,
+      stage: 'transcoding',
+      progress: transcodingProgress(rows),
+      renditions: rows.map(toProgress),
+    });
+    return [fact];
+  }
+}
+
+/** Percent of the whole job. While one rendition's end is not known the share of all is not either: its beginning. */
+export function transcodingProgress(
+  renditions: readonly Pick<RenditionProgress, 'segments_completed' | 'segments_total'>[],
+): number {
+  let stored = 0;
+  let planned = 0;
+  for (const { segments_completed, segments_total } of renditions) {
+    if (segments_total === null) return FROM;
+    stored += Math.min(segments_completed, segments_total);
+    planned += segments_total;
+  }
+  return planned === 0 ? FROM : FROM + Math.floor(((TO - FROM) * stored) / planned);
+}
+
+export async function renditionsOf(manager: EntityManager, jobId: string): Promise<Row[]> {
+  return manager.query<Row[]>(
+    `SELECT r.name, r.kind, r.mode, r.width, r.height, r.segments_completed, r.segments_total, r.in_start_set,
+       r.init_key IS NOT NULL AND EXISTS
+         (SELECT 1 FROM segments s WHERE s.rendition_id = r.id AND s.segment_index = 0) AS started
+     FROM renditions r WHERE r.job_id = $1 ORDER BY r.position`,
+    [jobId],
+  );
+}
+
+export const toProgress = ({ in_start_set, started, ...progress }: Row): RenditionProgress => progress;
+
+const canStart = (rows: readonly Row[]) =>
+  rows.some((row) => row.in_start_set) && rows.every((row) => row.started || !row.in_start_set);
+
+async function becomePlayable(manager: EntityManager, jobId: string, rows: readonly Row[]) {
+  const [updated] = await manager.query<[{ asset_id: string }[], number]>(
+    'UPDATE jobs SET playable_at = now() WHERE id = $1 AND playable_at IS NULL RETURNING asset_id',
+    [jobId],
+  );
+  const job = updated[0];
+  if (!job) return null;
+  await manager.query('UPDATE renditions SET progress_sent_at = clock_timestamp() WHERE job_id = $1', [
+    jobId,
+  ]);
+  return recordFact(manager, jobId, {
+    type: 'processing_progress',
+    durable: true,
+    stage: 'transcoding',
+    progress: transcodingProgress(rows),
+    message: 'The stream can be played while the rest is being encoded.',
+    renditions: rows.map(toProgress),
+    playback: { early: `/${mediaPrefix(job.asset_id)}${EARLY_MULTIVARIANT}`, hls: null, dash: null },
+  });
+}
+
+/** One statement decides, whatever number of processes ask. The clock's time: a transaction may have waited for its lock. */
+async function mayBeSaid(manager: EntityManager, renditionId: string): Promise<boolean> {
+  const [updated] = await manager.query<[unknown[], number]>(
+    `UPDATE renditions SET progress_sent_at = clock_timestamp() WHERE id = $1
+       AND (progress_sent_at IS NULL OR progress_sent_at <= clock_timestamp() - $2::interval) RETURNING id`,
+    [renditionId, INTERVAL],
+  );
+  return updated.length > 0;
+}

@@ -1,0 +1,69 @@
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { toQueuePriority } from '#contracts';
+import type { ServiceContext } from '#http';
+import type { Resources } from '../resources.js';
+import { CONTEXT, RESOURCES } from '../tokens.js';
+
+/** Of each kind in one round; the next round takes the rest. */
+const AT_MOST = 500;
+
+/** Adds the entries of `package` and `cleanup` that rows say are due; their fixed ids make adding twice harmless. */
+@Injectable()
+export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private timer: NodeJS.Timeout | null = null;
+  private round: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(
+    @Inject(CONTEXT) private readonly context: ServiceContext,
+    @Inject(RESOURCES) private readonly resources: Resources,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.next(0);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    if (this.timer) clearTimeout(this.timer);
+    await this.round;
+  }
+
+  private next(delayMs: number): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.round = this.reconcile()
+        .catch((error: unknown) => this.context.logger.warn({ err: error }, 'reconciling did not succeed'))
+        .finally(() => this.next(this.context.environment.RECONCILE_INTERVAL_SECONDS * 1000));
+    }, delayMs);
+  }
+
+  private async reconcile(): Promise<void> {
+    const { database, queues } = this.resources;
+    const jobs = await database.query<{ id: string; priority: number }[]>(
+      `SELECT id, priority FROM jobs j WHERE status = 'processing' AND plan IS NOT NULL
+         AND EXISTS (SELECT 1 FROM spans WHERE job_id = j.id)
+         AND NOT EXISTS (SELECT 1 FROM spans WHERE job_id = j.id AND status <> 'done')
+       ORDER BY created_at LIMIT ${AT_MOST}`,
+    );
+    await queues.enqueueAll(
+      'package',
+      jobs.map(({ id, priority }) => ({
+        payload: { jobId: id },
+        options: { priority: toQueuePriority(priority) },
+      })),
+    );
+    const assets = await database.query<{ id: string }[]>(
+      `SELECT id FROM assets WHERE status = 'deleting' ORDER BY deleting_since LIMIT ${AT_MOST}`,
+    );
+    await queues.enqueueAll(
+      'cleanup',
+      assets.map(({ id }) => ({ payload: { assetId: id } })),
+    );
+  }
+}

@@ -1,0 +1,104 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { SegmentPayload, TenantFact } from '#contracts';
+import type { DataSource, EntityManager, SpanStatus } from '#persistence';
+import { ProgressFacts } from '../progress/progress-facts.js';
+import { DATABASE } from '../tokens.js';
+import { holdsLease, sameInit } from './segment-rows.js';
+
+/**
+ * `recorded`: the row is new. `known`: another copy was first, it stays. `late`: the lease has gone to
+ * somebody else. `closed`: the job has ended. `refused`: another init segment than the rendition's.
+ */
+export type Outcome = 'recorded' | 'known' | 'late' | 'closed' | 'refused';
+
+export interface Recorded {
+  outcome: Outcome;
+  facts: (TenantFact | null)[];
+}
+
+interface Target {
+  renditionId: string;
+  key: string;
+}
+
+/** Adopts a stored object by its row, together with the counters and what is to be said of it. */
+@Injectable()
+export class SegmentRecorder {
+  constructor(
+    @Inject(DATABASE) private readonly database: DataSource,
+    @Inject(ProgressFacts) private readonly progress: ProgressFacts,
+  ) {}
+
+  /**
+   * One transaction; locks: job, span, rendition. The job's row FOR UPDATE from the start, because its
+   * progress moves too: two segments that first shared it would wait for each other.
+   */
+  record(segment: SegmentPayload, target: Target): Promise<Recorded> {
+    return this.database.transaction(async (manager) => {
+      const jobs = await manager.query<{ status: string; playable: boolean }[]>(
+        'SELECT status, playable_at IS NOT NULL AS playable FROM jobs WHERE id = $1 FOR UPDATE',
+        [segment.jobId],
+      );
+      const job = jobs[0];
+      if (job?.status !== 'processing') return { outcome: 'closed', facts: [] };
+      const spans = await manager.query<{ spanStatus: SpanStatus; leaseNumber: number }[]>(
+        `SELECT status AS "spanStatus", lease_number AS "leaseNumber" FROM spans
+         WHERE id = $1 AND job_id = $2 FOR SHARE`,
+        [segment.spanId, segment.jobId],
+      );
+      if (!spans[0] || !holdsLease(spans[0], segment)) return { outcome: 'late', facts: [] };
+      const outcome =
+        segment.index < 0
+          ? await setInit(manager, segment, target)
+          : await insertSegment(manager, segment, target);
+      if (outcome !== 'recorded') return { outcome, facts: [] };
+      return {
+        outcome,
+        facts: await this.progress.after(manager, segment, target.renditionId, job.playable),
+      };
+    });
+  }
+}
+
+async function insertSegment(
+  manager: EntityManager,
+  segment: SegmentPayload,
+  { renditionId, key }: Target,
+): Promise<Outcome> {
+  const { jobId, spanId, lease, index, start, duration, size, sha256 } = segment;
+  const inserted = await manager.query<unknown[]>(
+    `INSERT INTO segments (rendition_id, segment_index, tenant_id, job_id, span_id, lease_number,
+       start_ticks, duration_ticks, size, sha256, storage_path)
+     SELECT $1, $2, tenant_id, $3, $4, $5, $6, $7, $8, $9, $10 FROM renditions WHERE id = $1
+     ON CONFLICT (rendition_id, segment_index) DO NOTHING RETURNING 1`,
+    [renditionId, index, jobId, spanId, lease, start, duration, size, sha256, key],
+  );
+  if (inserted.length === 0) return 'known';
+  await manager.query(
+    `UPDATE renditions SET segments_completed = segments_completed + 1, bytes = bytes + $2,
+       completed_at = CASE WHEN segments_completed + 1 = segments_total THEN now() ELSE completed_at END
+     WHERE id = $1`,
+    [renditionId, size],
+  );
+  return 'recorded';
+}
+
+/** The first init segment of a rendition stands for all of its spans. */
+async function setInit(
+  manager: EntityManager,
+  segment: SegmentPayload,
+  { renditionId, key }: Target,
+): Promise<Outcome> {
+  const { codecs, sha256, size, encoder } = segment;
+  const [updated] = await manager.query<[unknown[], number]>(
+    `UPDATE renditions SET codecs = $2, init_key = $3, init_sha256 = $4, init_size = $5, encoder = $6
+     WHERE id = $1 AND init_sha256 IS NULL RETURNING id`,
+    [renditionId, codecs ?? null, key, sha256, size, encoder ?? null],
+  );
+  if (updated.length > 0) return 'recorded';
+  const stored = await manager.query<{ storedSha256: string; encoder: string | null }[]>(
+    'SELECT init_sha256 AS "storedSha256", encoder FROM renditions WHERE id = $1',
+    [renditionId],
+  );
+  return stored[0] && sameInit(stored[0], segment) ? 'known' : 'refused';
+}

@@ -1,0 +1,72 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { initFileName, renditionPrefix, type SegmentPayload, SluiceError, segmentFileName } from '#contracts';
+import type { ServiceContext } from '#http';
+import type { Handler } from '#queue';
+import type { Resources } from '../resources.js';
+import { CONTEXT, RESOURCES } from '../tokens.js';
+import { SegmentRecorder } from './segment-recorder.js';
+import { decide, SegmentRows, type SegmentState } from './segment-rows.js';
+import { SegmentTransfer } from './segment-transfer.js';
+import { type Refusal, WorkerClient } from './worker-client.js';
+
+/** Announced → fetched, verified, stored → row → confirmed. Killed between any two, the entry runs again to the same end. */
+@Injectable()
+export class SegmentProcessor {
+  constructor(
+    @Inject(CONTEXT) private readonly context: ServiceContext,
+    @Inject(RESOURCES) private readonly resources: Resources,
+    @Inject(SegmentRows) private readonly rows: SegmentRows,
+    @Inject(SegmentTransfer) private readonly transfer: SegmentTransfer,
+    @Inject(SegmentRecorder) private readonly recorder: SegmentRecorder,
+    @Inject(WorkerClient) private readonly workers: WorkerClient,
+  ) {}
+
+  readonly process: Handler<'segment-upload'> = async (segment, { signal }) => {
+    const state = await this.rows.look(segment);
+    // Without a worker nothing can be fetched: its lease expires, and the next owner announces anew.
+    if (!state || state.workerAddress === null) return undefined;
+    const decision = decide(state, segment);
+    if (decision === 'fetch') return this.take(segment, state, state.workerAddress, signal);
+    await this.release(state.workerAddress, segment, decision === 'refuse' ? 'init_mismatch' : undefined);
+    return undefined;
+  };
+
+  private async take(segment: SegmentPayload, state: SegmentState, worker: string, signal: AbortSignal) {
+    const key = keyOf(segment, state.assetId);
+    try {
+      if (!(await this.transfer.run(worker, segment, key, signal))) return undefined;
+    } catch (error) {
+      const refusal = error instanceof SluiceError ? REFUSALS[error.code] : undefined;
+      if (!refusal) throw error;
+      await this.release(worker, segment, refusal);
+      return undefined;
+    }
+    const { outcome, facts } = await this.recorder.record(segment, { renditionId: state.renditionId, key });
+    await this.resources.facts.publish(...facts);
+    if (outcome !== 'recorded') await this.discard(state.assetId, key, outcome === 'closed');
+    await this.release(worker, segment, outcome === 'refused' ? 'init_mismatch' : undefined);
+    return undefined;
+  }
+
+  /**
+   * Once its job has ended no row can come to name the object any more: it goes unless one does. In
+   * an open job another owner may be about to name the same bytes; packaging sweeps what is left.
+   */
+  private async discard(assetId: string, key: string, jobHasEnded: boolean): Promise<void> {
+    if (jobHasEnded && !(await this.rows.names(assetId, key))) await this.resources.store.delete(key);
+  }
+
+  private async release(worker: string, segment: SegmentPayload, refused?: Refusal): Promise<void> {
+    const { jobId, spanId, rendition, index } = segment;
+    if (refused) this.context.logger.warn({ jobId, spanId, rendition, index, refused }, 'segment refused');
+    await this.workers.release(worker, segment, refused);
+  }
+}
+
+const REFUSALS: Partial<Record<SluiceError['code'], Refusal>> = {
+  segment_bad_magic: 'bad_magic',
+  segment_checksum_mismatch: 'checksum_mismatch',
+};
+
+const keyOf = ({ index, rendition, sha256 }: SegmentPayload, assetId: string) =>
+  renditionPrefix(assetId, rendition) + (index < 0 ? initFileName(sha256) : segmentFileName(index, sha256));
