@@ -1,7 +1,7 @@
 import { loadEnvironment } from '#config';
 import { run, startService } from '#http';
 import { Connections } from './connections.js';
-import { UploadModule } from './upload.module.js';
+import { uploadModule } from './upload.module.js';
 
 run(async () => {
   const environment = loadEnvironment();
@@ -9,7 +9,7 @@ run(async () => {
     name: 'upload',
     port: environment.UPLOAD_PORT,
     environment,
-    module: (context) => UploadModule.with(context),
+    module: uploadModule,
     health: (app) => app.get(Connections).check(),
   });
 });

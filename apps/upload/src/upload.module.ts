@@ -30,22 +30,20 @@ import { STORE, UploadSettings } from './settings.js';
 import { Sweeper } from './sweep/sweeper.js';
 
 @Module({})
-export class UploadModule {
-  static with(context: ServiceContext): DynamicModule {
-    return {
-      module: UploadModule,
-      controllers: [SessionsController, ChunksController, MultipartController],
-      providers: [
-        ...outside(context),
-        ...withLogger(context),
-        ...[Rows, SessionsRepository, ChunksRepository, JobsRepository],
-        ...[CreationService, CompletionService, EndingService, SessionViews],
-        ...[ChunkService, ChunkObjects, AdoptionService, SourceReader],
-        ...[MultipartService, WholeFiles, IndexedChunks],
-      ],
-    };
-  }
-}
+class UploadModule {}
+
+export const uploadModule = (context: ServiceContext): DynamicModule => ({
+  module: UploadModule,
+  controllers: [SessionsController, ChunksController, MultipartController],
+  providers: [
+    ...outside(context),
+    ...withLogger(context),
+    ...[Rows, SessionsRepository, ChunksRepository, JobsRepository],
+    ...[CreationService, CompletionService, EndingService, SessionViews],
+    ...[ChunkService, ChunkObjects, AdoptionService, SourceReader],
+    ...[MultipartService, WholeFiles, IndexedChunks],
+  ],
+});
 
 /** Postgres, Redis and the store. */
 function outside({ name, environment, logger }: ServiceContext): Provider[] {

@@ -1,0 +1,46 @@
+import type { ErrorCode } from '#contracts';
+
+/** What the client itself finds out; everything else is the service's own code. */
+export type ClientErrorCode = ErrorCode | 'network' | 'aborted' | 'bad_source' | 'bad_answer';
+
+/** Every failure of the client. `bytesSent`: bytes of the file that the service had confirmed by then (S2-05). */
+export class SluiceClientError extends Error {
+  constructor(
+    readonly code: ClientErrorCode,
+    message: string,
+    readonly options: {
+      /** HTTP status; 0 when there was no answer. */
+      status?: number;
+      bytesSent?: number;
+      details?: Record<string, unknown>;
+      cause?: unknown;
+    } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'SluiceClientError';
+  }
+
+  get status(): number {
+    return this.options.status ?? 0;
+  }
+
+  get bytesSent(): number {
+    return this.options.bytesSent ?? 0;
+  }
+
+  get details(): Record<string, unknown> | undefined {
+    return this.options.details;
+  }
+
+  /** The same error, with what had been confirmed when it ended an upload. */
+  withBytesSent(bytesSent: number): SluiceClientError {
+    const error = new SluiceClientError(this.code, this.message, { ...this.options, bytesSent });
+    if (this.stack !== undefined) error.stack = this.stack;
+    return error;
+  }
+}
+
+export const aborted = (cause?: unknown) =>
+  new SluiceClientError('aborted', 'The upload was stopped; start it again to go on where it was.', {
+    cause,
+  });
