@@ -1,12 +1,8 @@
-/** `npm run build`: packages if they are missing, then everything into dist/. */
+/** `npm run build`: everything into dist/, from packages that are installed (`npm start` and `npm test` see to that). */
 import { ensureBuilt } from './lib/build.mjs';
-import { ensureDependencies } from './lib/dependencies.mjs';
-import { checkNode } from './lib/node-version.mjs';
 import { main } from './lib/say.mjs';
 
 await main(async () => {
-  checkNode();
-  await ensureDependencies();
   await ensureBuilt({ force: true });
   return 0;
 });

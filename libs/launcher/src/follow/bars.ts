@@ -16,7 +16,7 @@ const NOTE = 16;
  * when those do not fit either, the first of them and a count.
  */
 export function renderBars(files: readonly FileState[], size: TerminalSize): string[] {
-  const columns = Math.max(10, size.columns - 1);
+  const columns = Math.max(1, size.columns - 1);
   const room = Math.max(1, size.rows - 2);
   const open = files.filter((file) => !isDone(file));
   const full = open.flatMap((file) => fileBlock(file, columns));
