@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import type { HealthData } from '#contracts';
 import { freePort, startRedis } from '#launcher';
 import { testDir, waitFor } from '#testing';
 import { startGatewayAlone } from './rows.js';
@@ -35,7 +36,7 @@ it('S3-11 facts flow again when Redis is back, empty, and what happened meanwhil
     });
     await watcher.hears(2);
     const health = await gateway.get('/health');
-    expect([health.status, (await health.json()).status]).toEqual([503, 'degraded']);
+    expect([health.status, ((await health.json()) as HealthData).status]).toEqual([503, 'degraded']);
 
     redis = await startRedis(options);
     const back = Date.now();

@@ -1,7 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import {
   DEFAULT_TENANT,
+  type ErrorCode,
   initFileName,
+  type ProblemDetails,
   type RenditionName,
   renditionPrefix,
   segmentFileName,
@@ -145,6 +147,11 @@ export async function startGatewayAlone(env: Record<string, string> = {}) {
 
 export type GatewayAlone = Awaited<ReturnType<typeof startGatewayAlone>>;
 export type { Stack };
+
+/** Status and code of an error answer. */
+export async function problem(response: Response): Promise<[number, ErrorCode]> {
+  return [response.status, ((await response.json()) as ProblemDetails).code];
+}
 
 export const digest = (body: Buffer) => createHash('sha256').update(body).digest('hex');
 export const lastPart = (key: string) => key.slice(key.lastIndexOf('/') + 1);
