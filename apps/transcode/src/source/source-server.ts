@@ -12,12 +12,11 @@ import type { ChunkedSource } from './chunked-source.js';
 @Injectable()
 export class SourceServer {
   private readonly sources = new Map<string, ChunkedSource>();
-  private server: Server | null = null;
+  private readonly server: Server = createServer((request, response) => void this.answer(request, response));
 
   async start(): Promise<void> {
-    this.server = createServer((request, response) => void this.answer(request, response));
     await new Promise<void>((resolve, reject) => {
-      this.server?.once('error', reject).listen(0, '127.0.0.1', resolve);
+      this.server.once('error', reject).listen(0, '127.0.0.1', resolve);
     });
   }
 
@@ -25,14 +24,14 @@ export class SourceServer {
   publish(source: ChunkedSource): { url: string; close: () => void } {
     const token = randomBytes(24).toString('hex');
     this.sources.set(token, source);
-    const { port } = this.server?.address() as AddressInfo;
+    const { port } = this.server.address() as AddressInfo;
     return { url: `http://127.0.0.1:${port}/${token}`, close: () => this.sources.delete(token) };
   }
 
   stop(): void {
     this.sources.clear();
-    this.server?.close();
-    this.server?.closeAllConnections();
+    this.server.close();
+    this.server.closeAllConnections();
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

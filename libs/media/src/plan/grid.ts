@@ -10,6 +10,10 @@ export interface Grid {
 }
 
 const MAX_FPS = 60;
+/** An average that lies this little above a rate is that rate. */
+const TOLERANCE = 0.99;
+/** A nominal rate this many times the average would mostly repeat frames. */
+const MOST_REPEATED = 2.5;
 const STANDARD: Rational[] = [
   { num: 10, den: 1 },
   { num: 12, den: 1 },
@@ -25,9 +29,21 @@ const STANDARD: Rational[] = [
   { num: 60, den: 1 },
 ];
 
-/** A constant source keeps its rate (halved until it is at most 60); a varying one gets the standard rate at or above its average. */
-export function planGrid(constantRate: Rational | null, averageFps: number): Grid {
-  return gridOf(constantRate === null ? standardAtLeast(averageFps) : capped(constantRate));
+/**
+ * A constant source keeps its rate (halved until it is at most 60). A varying one gets its nominal rate,
+ * of which all its frames are multiples, where that is one that players like; else the standard rate at or
+ * above its average.
+ */
+export function planGrid(
+  constantRate: Rational | null,
+  nominalRate: Rational | null,
+  averageFps: number,
+): Grid {
+  if (constantRate) return gridOf(capped(constantRate));
+  const nominal = nominalRate ? toNumber(nominalRate) : 0;
+  const usable =
+    nominal <= MAX_FPS && nominal >= averageFps * TOLERANCE && nominal <= averageFps * MOST_REPEATED;
+  return gridOf(nominalRate && usable ? nominalRate : standardAtLeast(averageFps));
 }
 
 export function gridOf(fps: Rational): Grid {
@@ -44,8 +60,7 @@ function capped(rate: Rational): Rational {
 }
 
 function standardAtLeast(fps: number): Rational {
-  const tolerance = 0.99;
-  return STANDARD.find((rate) => toNumber(rate) >= fps * tolerance) ?? { num: MAX_FPS, den: 1 };
+  return STANDARD.find((rate) => toNumber(rate) >= fps * TOLERANCE) ?? { num: MAX_FPS, den: 1 };
 }
 
 export const frameTime = (grid: Grid, frame: number): number => (frame * grid.fps.den) / grid.fps.num;

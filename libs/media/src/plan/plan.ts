@@ -84,7 +84,7 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
   const audioLeads = audio !== null && audio.startSeconds < timeline.startSeconds - NEGLIGIBLE_SECONDS;
   const audioOutlasts = audio !== null && audio.endSeconds > timeline.endSeconds + NEGLIGIBLE_SECONDS;
   const copy = source.copyObstacle === null && !audioLeads && !audioOutlasts;
-  const grid = planGrid(timeline.constantRate, timeline.averageFps);
+  const grid = planGrid(timeline.constantRate, source.video.nominalRate, timeline.averageFps);
   const zeroSeconds = audioLeads ? audio.startSeconds : timeline.startSeconds;
   const zeroTicks = audioLeads ? Math.round(zeroSeconds / toNumber(timeline.timeBase)) : timeline.startTicks;
   const endSeconds = audioOutlasts ? audio.endSeconds : timeline.endSeconds;
