@@ -73,7 +73,7 @@ export class Card {
       this.remove,
     );
     const footer = el('div', { class: 'actions' }, this.play, this.choose, this.cancel);
-    const body = [head, this.overall.element, this.sentence, this.lines.element, this.links, footer];
+    const body = [head, this.overall.element, this.sentence, this.lines.element, footer, this.links];
     this.element = el(
       'article',
       { class: large ? 'card card-large' : 'card', attrs: { 'aria-label': name } },
@@ -98,7 +98,7 @@ export class Card {
       this.links.append(streamLinks(job.playback, model.name));
     }
     this.play.hidden = this.player.isOpen || !summary.playable;
-    this.choose.hidden = summary.headline !== 'Interrupted' || !this.actions.choose;
+    this.choose.hidden = !summary.resumable || !this.actions.choose;
     this.cancel.hidden = !summary.running;
     this.remove.hidden = summary.running || !this.actions.remove;
   }

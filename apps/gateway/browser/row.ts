@@ -192,7 +192,8 @@ export class Row {
 
   private offer(): void {
     const { sessionId, jobId, name, size } = this.entry;
-    if (sessionId) this.world.uploader.offerResume({ sessionId, jobId, name, size });
+    if (sessionId && !(this.job && isFinal(this.job)))
+      this.world.uploader.offerResume({ sessionId, jobId, name, size });
   }
 
   private end(): void {

@@ -24,6 +24,8 @@ export interface Summary {
   running: boolean;
   playable: boolean;
   completed: boolean;
+  /** Choosing the same file again goes on where it stopped. */
+  resumable: boolean;
 }
 
 const STAGE_WORDS: Record<Stage, string> = {
@@ -38,13 +40,22 @@ const STAGE_WORDS: Record<Stage, string> = {
 export function summarise(job: JobState | null, transfer: TransferState, gone: string | null): Summary {
   const total = transfer.total || job?.bytesTotal || 0;
   const received = Math.max(transfer.sent, job?.bytesReceived ?? 0);
-  const allReceived = transfer.phase === 'sent' || (job !== null && job.stage !== 'uploading');
+  const allReceived =
+    transfer.phase === 'sent' ||
+    (total > 0 && received >= total) ||
+    (job !== null && job.stage !== 'uploading');
   const uploadPercent = allReceived
     ? 100
     : total > 0
       ? Math.min(100, Math.floor((received / total) * 100))
       : 0;
-  const base = { uploadPercent, percent: Math.floor(job?.progress ?? 0), playable: false, completed: false };
+  const base = {
+    uploadPercent,
+    percent: Math.floor(job?.progress ?? 0),
+    playable: false,
+    completed: false,
+    resumable: false,
+  };
   const ended = (headline: string, tone: Tone, sentence: string | null) =>
     ({ ...base, headline, tone, sentence, running: false }) satisfies Summary;
 
@@ -62,12 +73,14 @@ export function summarise(job: JobState | null, transfer: TransferState, gone: s
   if (job?.status === 'failed')
     return ended('Failed', 'bad', job.errorMessage ?? 'Something went wrong; try again.');
   if (gone !== null) return ended('Gone', 'quiet', gone);
-  if (transfer.phase === 'failed') return ended('Upload stopped', 'bad', transfer.message);
+  if (transfer.phase === 'failed') {
+    return { ...ended('Upload stopped', 'bad', transfer.message), resumable: job !== null };
+  }
   if (transfer.phase === 'interrupted' && !allReceived) {
     const sentence = job
       ? 'The upload was interrupted. Choose the same file again to resume where it stopped.'
       : 'This file had not been sent yet. Choose it again to send it.';
-    return { ...ended('Interrupted', 'bad', sentence), running: true };
+    return { ...ended('Interrupted', 'bad', sentence), running: true, resumable: true };
   }
   const playable = job?.playback.early != null;
   const headline = allReceived

@@ -102,7 +102,11 @@ export class Transfers {
               return;
             }
             if (transfer.sessionId === session.session_id) return;
-            this.reportSession(transfer, session.session_id, 'duplicate' in session && session.duplicate);
+            this.reportSession(
+              transfer,
+              session.session_id,
+              'duplicate' in session && session.duplicate === true,
+            );
           },
           onProgress: ({ sent, total }) =>
             this.report('sluice-progress', { uploadId: transfer.uploadId, sent, total }),

@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest';
+import type { Fact, JobView, RenditionProgress } from '#contracts';
+import { applyFact, applySnapshot, newJob } from '../../apps/gateway/browser/job-state.js';
+import { summarise } from '../../apps/gateway/browser/words.js';
+
+const JOB = '6f0e0a7e-0000-4000-8000-000000000001';
+const nothing = { early: null, hls: null, dash: null };
+
+function fact(part: Partial<Fact>): Fact {
+  return {
+    event_type: 'processing_progress',
+    job_id: JOB,
+    session_id: null,
+    seq: 1,
+    durable: false,
+    timestamp: '2026-01-01T00:00:00.000Z',
+    ...part,
+  };
+}
+
+function rendition(name: '360p' | '240p', done: number, total: number | null): RenditionProgress {
+  return {
+    name,
+    kind: 'video',
+    mode: 'encode',
+    width: 640,
+    height: 360,
+    segments_completed: done,
+    segments_total: total,
+  };
+}
+
+function snapshot(part: Partial<JobView>): JobView {
+  return {
+    id: JOB,
+    key: null,
+    bucket: null,
+    status: 'processing',
+    stage: 'transcoding',
+    progress: 40,
+    workflow_id: null,
+    error_code: null,
+    error_message: null,
+    result: null,
+    created_at: '2026-01-01T00:00:00.000Z',
+    updated_at: '2026-01-01T00:00:00.000Z',
+    completed_at: null,
+    latest_events: [],
+    session_id: null,
+    filename: 'a.mp4',
+    seq: 5,
+    bytes_received: 10,
+    bytes_total: 10,
+    renditions: [rendition('360p', 3, 6)],
+    playback: nothing,
+    ...part,
+  };
+}
+
+describe('what the page knows of a job', () => {
+  it('S1-04 never goes back, whatever comes late', () => {
+    const job = applySnapshot(newJob(JOB), snapshot({}));
+    const late = applyFact(
+      job,
+      fact({
+        seq: 3,
+        stage: 'uploading',
+        progress_percentage: 7,
+        renditions: [rendition('360p', 1, null)],
+      }),
+    );
+    expect(late).toMatchObject({ stage: 'transcoding', progress: 40 });
+    expect(late.renditions[0]).toMatchObject({ segments_completed: 3, segments_total: 6 });
+    const older = applySnapshot(
+      late,
+      snapshot({ stage: 'uploading', progress: 6, seq: 1, status: 'pending' }),
+    );
+    expect(older).toMatchObject({ status: 'processing', stage: 'transcoding', progress: 40, seq: 5 });
+  });
+
+  it('S3-11 drops a durable fact that it has already', () => {
+    const job = applySnapshot(newJob(JOB), snapshot({ seq: 5 }));
+    const again = fact({ seq: 5, durable: true, event_type: 'processing_failed', code: 'encode_failed' });
+    expect(applyFact(job, again)).toBe(job);
+    expect(applyFact(job, { ...again, seq: 6 })).toMatchObject({ status: 'failed', seq: 6 });
+  });
+
+  it('keeps the early path of a running player when the job is complete', () => {
+    const early = applySnapshot(
+      newJob(JOB),
+      snapshot({ playback: { ...nothing, early: '/media/a/early.m3u8' } }),
+    );
+    const done = applyFact(
+      early,
+      fact({
+        seq: 9,
+        durable: true,
+        event_type: 'processing_completed',
+        playback: { early: null, hls: '/media/a/master.m3u8', dash: '/media/a/manifest.mpd' },
+      }),
+    );
+    expect(done).toMatchObject({ status: 'completed', stage: 'completed', progress: 100 });
+    expect(done.playback).toEqual({
+      early: '/media/a/early.m3u8',
+      hls: '/media/a/master.m3u8',
+      dash: '/media/a/manifest.mpd',
+    });
+  });
+
+  it('S0-17 a fact about one rendition leaves the others as they were, in their order', () => {
+    const job = applySnapshot(
+      newJob(JOB),
+      snapshot({ renditions: [rendition('360p', 1, 6), rendition('240p', 1, 6)] }),
+    );
+    const next = applyFact(job, fact({ seq: 5, renditions: [rendition('240p', 2, 6)] }));
+    expect(next.renditions.map((r) => [r.name, r.segments_completed])).toEqual([
+      ['360p', 1],
+      ['240p', 2],
+    ]);
+  });
+});
+
+describe('the words of a row', () => {
+  const transfer = { phase: 'interrupted', sent: 0, total: 100, code: null, message: null } as const;
+
+  it('an upload that a reload interrupted asks for the file', () => {
+    const job = applySnapshot(
+      newJob(JOB),
+      snapshot({ status: 'pending', stage: 'uploading', bytes_received: 50, bytes_total: 100 }),
+    );
+    const summary = summarise(job, transfer, null);
+    expect(summary).toMatchObject({ headline: 'Interrupted', uploadPercent: 50, resumable: true });
+  });
+
+  it('an upload whose last byte had arrived is not interrupted', () => {
+    const job = applySnapshot(
+      newJob(JOB),
+      snapshot({ status: 'pending', stage: 'uploading', bytes_received: 100, bytes_total: 100 }),
+    );
+    expect(summarise(job, transfer, null)).toMatchObject({ headline: 'Waiting for an encoder' });
+  });
+
+  it('a failed job says its sentence and can no more be cancelled', () => {
+    const job = applySnapshot(
+      newJob(JOB),
+      snapshot({ status: 'failed', error_code: 'not_a_video', error_message: 'Choose a video.' }),
+    );
+    const summary = summarise(job, transfer, null);
+    expect(summary).toMatchObject({ headline: 'Failed', sentence: 'Choose a video.', running: false });
+  });
+});
