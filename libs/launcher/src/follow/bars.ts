@@ -51,7 +51,8 @@ function summaryLine(file: FileState, columns: number): string {
   const note = ` ${String(Math.floor(stage * 100)).padStart(3)} %`;
   const width = Math.min(20, Math.max(0, columns - 40));
   const picture = width < 4 ? '' : ` ${bar(stage, width)}`;
-  return pad(file.name, Math.max(4, columns - picture.length - note.length)) + picture + note;
+  const name = pad(file.name, Math.max(4, columns - picture.length - note.length));
+  return clip(name + picture + note, columns);
 }
 
 const uploaded = (file: FileState) => (file.bytesTotal === 0 ? 0 : file.bytesSent / file.bytesTotal);

@@ -86,7 +86,7 @@ class Follower {
           this.facts.subscribe(session.job_id);
         },
         onProgress: (progress) => {
-          file.bytesSent = progress.bytesConfirmed;
+          file.bytesSent = progress.sent;
         },
       });
     } catch (error) {
