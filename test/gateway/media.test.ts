@@ -120,6 +120,10 @@ describe('stored media', () => {
     for (const path of paths) expect([path, await rawStatus(path)]).toEqual([path, 404]);
   });
 
+  it('an address that can not be decoded is 400 with a code', async () => {
+    expect(await problem(await gateway.get('/media/%ff/master.m3u8'))).toEqual([400, 'bad_request']);
+  });
+
   it('a client that goes away in the middle leaves no open file', async () => {
     const name = 'seg_0001-0a0b0c0d.m4s';
     await gateway.store.put(`media/${upload.assetId}/240p/${name}`, Buffer.alloc(32 * 1024 * 1024));

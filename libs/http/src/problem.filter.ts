@@ -26,13 +26,17 @@ export class ProblemFilter implements ExceptionFilter {
 
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: SluiceError): void {
   // A body that we did not read to its end would be taken for the next request.
-  if (request.raw.readable && !request.raw.readableEnded) reply.header('connection', 'close');
+  if (hasBody(request) && !request.raw.readableEnded) reply.header('connection', 'close');
   if (error.status === 503) reply.header('retry-after', '2');
   void reply
     .code(error.status)
     .type('application/problem+json')
     .send(JSON.stringify(toProblem(error, String(request.id))));
 }
+
+/** RFC 9112, 6.3: without one of these headers a request has no body, and its connection may be used again. */
+const hasBody = ({ headers }: FastifyRequest): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 export function toProblem(error: SluiceError, requestId: string): ProblemDetails {
   return {

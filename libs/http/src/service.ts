@@ -54,6 +54,9 @@ export async function startService(definition: ServiceDefinition): Promise<NestF
   const adapter = new FastifyAdapter({
     trustProxy: environment.TRUST_PROXY === 'true',
     genReqId: () => randomUUID(),
+    // What Fastify refuses before there is a route, such as an address that can not be decoded.
+    frameworkErrors: (error: unknown, request: unknown, reply: unknown) =>
+      sendProblem(request as FastifyRequest, reply as FastifyReply, toSluiceError(error)),
     bodyLimit: 64 * 1024,
     forceCloseConnections: 'idle',
     // A slow client is not an attack: its body may take as long as it flows (each handler has its own limits).
