@@ -22,7 +22,8 @@ export class CleanupRows {
     const rows = await this.database.query<{ waitMs: number; sessionIds: string[] }[]>(
       `SELECT ceil(1000 * greatest(0, extract(epoch FROM greatest(
            coalesce(a.deleting_since, a.updated_at) + make_interval(secs => $2),
-           (SELECT max(s.lease_expires_at) FROM spans s JOIN jobs j ON j.id = s.job_id WHERE j.asset_id = a.id)
+           (SELECT max(s.lease_expires_at) FROM spans s JOIN jobs j ON j.id = s.job_id
+             WHERE j.asset_id = a.id AND s.status <> 'done')
          ) - now())))::float8 AS "waitMs",
          ARRAY(SELECT id FROM upload_sessions WHERE asset_id = a.id AND status <> 'active') AS "sessionIds"
        FROM assets a WHERE a.id = $1 AND a.status = 'deleting'`,

@@ -1,12 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { JobStatus, RenditionName } from '#contracts';
-import type { DataSource } from '#persistence';
+import type { AssetStatus, DataSource } from '#persistence';
 import { DATABASE } from '../tokens.js';
 
 export interface PackageJob {
   id: string;
   assetId: string;
   status: JobStatus;
+  assetStatus: AssetStatus;
   /** There is a plan and nothing of it is still to be done. */
   spansDone: boolean;
 }
@@ -55,10 +56,10 @@ export class PackageRows {
 
   async job(jobId: string): Promise<PackageJob | null> {
     const rows = await this.database.query<PackageJob[]>(
-      `SELECT id, asset_id AS "assetId", status,
-         plan IS NOT NULL AND EXISTS (SELECT 1 FROM spans WHERE job_id = $1)
+      `SELECT j.id, j.asset_id AS "assetId", j.status, a.status AS "assetStatus",
+         j.plan IS NOT NULL AND EXISTS (SELECT 1 FROM spans WHERE job_id = $1)
            AND NOT EXISTS (SELECT 1 FROM spans WHERE job_id = $1 AND status <> 'done') AS "spansDone"
-       FROM jobs WHERE id = $1`,
+       FROM jobs j JOIN assets a ON a.id = j.asset_id WHERE j.id = $1`,
       [jobId],
     );
     return rows[0] ?? null;

@@ -27,6 +27,7 @@ export class PackageProcessor {
 
   readonly process: Handler<'package'> = async ({ jobId }, { signal, lastAttempt }) => {
     const job = await this.rows.job(jobId);
+    if (job) await this.withdraw(job);
     // What is not ready yet is enqueued again by whoever finishes its last span.
     if (job?.status !== 'processing' || !job.spansDone) return undefined;
     try {
@@ -60,7 +61,8 @@ export class PackageProcessor {
     await this.sweeper.sweep(job.assetId, new Set(manifestKeys(job.assetId, packaged)));
     await this.say(job.id, 'storage', 95);
     const completed = await this.ending.complete(job, resultOf(job, packaged, duration));
-    if (!completed) await this.withdraw(job);
+    const now = completed ? null : await this.rows.job(job.id);
+    if (now) await this.withdraw(now);
   }
 
   /** Not durable: a second run repeats none of it, stage and progress only go forward. */
@@ -71,10 +73,10 @@ export class PackageProcessor {
     await this.resources.facts.publish(fact);
   }
 
-  /** The job was cancelled, or another run completed it; only in the first case is the media to go. */
-  private async withdraw(job: PackageJob): Promise<void> {
-    const now = await this.rows.job(job.id);
-    if (now?.status === 'failed') await this.resources.store.deletePrefix(mediaPrefix(job.assetId));
+  /** Media of a job that was cancelled goes, what this run or a killed one wrote after the cleanup too. */
+  private async withdraw({ assetId, assetStatus }: PackageJob): Promise<void> {
+    if (assetStatus !== 'deleting' && assetStatus !== 'deleted') return;
+    await this.resources.store.deletePrefix(mediaPrefix(assetId));
   }
 }
 

@@ -27,6 +27,8 @@ export class SegmentProcessor {
     if (!state || state.workerAddress === null) return undefined;
     const decision = decide(state, segment);
     if (decision === 'fetch') return this.take(segment, state, state.workerAddress, signal);
+    // An earlier run may have been killed after it had put the object.
+    await this.discard(state.assetId, keyOf(segment, state.assetId), state.jobStatus !== 'processing');
     await this.release(state.workerAddress, segment, decision === 'refuse' ? 'init_mismatch' : undefined);
     return undefined;
   };
