@@ -1,5 +1,6 @@
 import { loadEnvironment } from '#config';
 import { run, startService } from '#http';
+import { answerCutOffBodies } from './chunks/cut-off.js';
 import { Connections } from './connections.js';
 import { uploadModule } from './upload.module.js';
 
@@ -10,6 +11,7 @@ run(async () => {
     port: environment.UPLOAD_PORT,
     environment,
     module: uploadModule,
+    configure: (app) => answerCutOffBodies(app.getHttpServer()),
     health: (app) => app.get(Connections).check(),
   });
 });

@@ -1,0 +1,31 @@
+import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { SluiceError } from '#contracts';
+import { toProblem } from '#http';
+import { incomplete } from './body.js';
+
+const GONE = new Set(['ECONNRESET', 'EPIPE', 'HPE_CLOSED_CONNECTION']);
+
+/**
+ * A client that closes its side in the middle of a body is an error of the connection to Node's
+ * server, and no handler may answer it; here it gets its problem details all the same.
+ */
+export function answerCutOffBodies(server: Server): void {
+  server.removeAllListeners('clientError');
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (socket.destroyed || !socket.writable || GONE.has(error.code ?? '')) {
+      socket.destroy();
+      return;
+    }
+    const cutOff = error.code === 'HPE_INVALID_EOF_STATE';
+    const problem = cutOff
+      ? incomplete()
+      : new SluiceError('bad_request', 'The request could not be read; check its syntax.');
+    const body = JSON.stringify(toProblem(problem, randomUUID()));
+    socket.end(
+      `HTTP/1.1 ${problem.status} Bad Request\r\nContent-Type: application/problem+json\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  });
+}

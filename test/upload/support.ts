@@ -1,0 +1,150 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import { expect } from 'vitest';
+import type { ChunkData, CreateSessionData, CreateSessionRequest, SessionData } from '#contracts';
+import { DirectoryStore, type ObjectStore } from '#storage';
+import { type Stack, startStack } from '#testing';
+
+export interface UploadStack extends Stack {
+  store: ObjectStore;
+  /** Base URL of each upload process. */
+  uploads: string[];
+}
+
+/** Upload processes alone; the other services take no part in these contracts. */
+export async function startUploads(count = 1, env: Record<string, string> = {}): Promise<UploadStack> {
+  const stack = await startStack({
+    env: { UPLOAD_MAX_CHUNK_SIZE: '4096', UPLOAD_MAX_FILE_SIZE: '100000', ...env },
+    services: { upload: count, transcode: 0, 'segment-upload': 0, gateway: 0 },
+  });
+  const uploads = stack.processes.upload.map((process) => process.url);
+  return { ...stack, store: new DirectoryStore(stack.storageDir), uploads };
+}
+
+export const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+/** Random bytes that begin as an MP4 does. */
+export function videoBytes(size: number): Buffer {
+  const bytes = randomBytes(size);
+  bytes.writeUInt32BE(24, 0);
+  bytes.write('ftypisom', 4, 'latin1');
+  return bytes;
+}
+
+export interface Answer<T> {
+  status: number;
+  body: {
+    success: boolean;
+    data: T;
+    code?: string;
+    detail?: string;
+    message?: string;
+    details?: Record<string, unknown>;
+  };
+}
+
+export async function call<T>(
+  url: string,
+  method: string,
+  path: string,
+  init: RequestInit = {},
+): Promise<Answer<T>> {
+  const response = await fetch(`${url}/v1/upload/video${path}`, { method, ...init });
+  return { status: response.status, body: (await response.json()) as Answer<T>['body'] };
+}
+
+export function create(
+  url: string,
+  request: Partial<CreateSessionRequest>,
+): Promise<Answer<CreateSessionData>> {
+  const body = JSON.stringify({ filename: 'clip.mp4', size: 1000, ...request });
+  return call(url, 'POST', '/session', { body, headers: { 'content-type': 'application/json' } });
+}
+
+export async function created(
+  url: string,
+  request: Partial<CreateSessionRequest>,
+): Promise<CreateSessionData> {
+  const { status, body } = await create(url, request);
+  expect(status, JSON.stringify(body)).toBe(201);
+  return body.data;
+}
+
+export function put(
+  url: string,
+  id: string,
+  offset: number | string,
+  bytes: Uint8Array,
+  headers: Record<string, string> = {},
+): Promise<Answer<ChunkData>> {
+  return call(url, 'PUT', `/session/${id}/bytes/${offset}`, {
+    body: new Uint8Array(bytes),
+    headers: { 'content-type': 'application/octet-stream', 'x-content-sha256': sha256(bytes), ...headers },
+  });
+}
+
+export const look = (url: string, id: string) => call<SessionData>(url, 'GET', `/session/${id}`);
+export const complete = (url: string, id: string) =>
+  call<SessionData>(url, 'POST', `/session/${id}/complete`);
+export const cancel = (url: string, id: string) => call<SessionData>(url, 'DELETE', `/session/${id}`);
+
+export interface FormParts {
+  file?: { bytes: Uint8Array; name?: string; field?: string };
+  before?: Record<string, string>;
+  after?: Record<string, string>;
+}
+
+export function post<T = SessionData & { upload_id: string }>(
+  url: string,
+  { file, before, after }: FormParts,
+): Promise<Answer<T>> {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(before ?? {})) form.append(name, value);
+  if (file)
+    form.append(file.field ?? 'file', new Blob([new Uint8Array(file.bytes)]), file.name ?? 'clip.mp4');
+  for (const [name, value] of Object.entries(after ?? {})) form.append(name, value);
+  return call<T>(url, 'POST', '', { body: form });
+}
+
+/** The objects of one session, or of all. */
+export async function objects({ store }: UploadStack, sessionId?: string): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const object of store.list(sessionId ? `chunks/${sessionId}/` : '')) keys.push(object.key);
+  return keys;
+}
+
+export const rowsOf = (stack: UploadStack, sessionId: string) =>
+  stack.query('SELECT * FROM upload_chunks WHERE session_id = $1 ORDER BY byte_offset', [sessionId]);
+
+/** The file as its rows name it: what transcode will read. */
+export async function assembled(stack: UploadStack, sessionId: string): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for (const row of await rowsOf(stack, sessionId)) {
+    parts.push(await buffer(await stack.store.get(String(row.storage_path))));
+  }
+  return Buffer.concat(parts);
+}
+
+export async function jobOf(stack: UploadStack, sessionId: string): Promise<Record<string, unknown>> {
+  const rows = await stack.query(
+    `SELECT j.*, a.status AS asset_status, a.refs, a.sha256 AS asset_sha256 FROM upload_sessions s
+     JOIN jobs j ON j.id = s.job_id JOIN assets a ON a.id = s.asset_id WHERE s.id = $1`,
+    [sessionId],
+  );
+  return rows[0]!;
+}
+
+export async function eventsOf(stack: UploadStack, sessionId: string): Promise<string[]> {
+  const { id } = await jobOf(stack, sessionId);
+  const rows = await stack.query(
+    'SELECT type FROM progress_events WHERE job_id = $1 AND durable ORDER BY seq',
+    [id],
+  );
+  return rows.map((row) => String(row.type));
+}
+
+/** Neither a row nor an object of these bytes remains. */
+export async function expectNothingLeft(stack: UploadStack, sessionId: string): Promise<void> {
+  expect(await objects(stack, sessionId)).toEqual([]);
+  expect(await rowsOf(stack, sessionId)).toEqual([]);
+}
