@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DashRendition, type DashSegment, staticMpd } from '#media';
+import { launch } from '../browser/chromium.js';
 
 const run = promisify(execFile);
 
@@ -169,10 +169,7 @@ describe('a presentation of tiny segments', () => {
   });
 
   it('S1-08 is played to its end by dash.js in Chromium', async () => {
-    const browser = await chromium.launch({
-      executablePath: await chromiumPath(),
-      args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required'],
-    });
+    const browser = await launch();
     try {
       const page = await browser.newPage();
       await page.goto(base);
@@ -191,17 +188,6 @@ player.on('error', (e) => { errors.push(String(e.error?.message ?? e.error)); wi
 player.initialize(video, '/manifest.mpd', true);
 video.addEventListener('ended', () => { window.outcome = { ended: video.currentTime > 3, errors }; });
 </script>`;
-
-async function chromiumPath(): Promise<string> {
-  for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
-    const found = await run('which', [name]).then(
-      ({ stdout }) => stdout.trim(),
-      () => '',
-    );
-    if (found !== '') return found;
-  }
-  throw new Error('this test needs Chromium; install the package chromium');
-}
 
 /** One-second segments of 3.04 s; ffmpeg's HLS muxer cuts them, its playlist says how long they are. */
 async function cut(dir: string, name: '240p' | 'audio'): Promise<DashRendition> {
