@@ -16,6 +16,7 @@ import { main, say } from './lib/say.mjs';
 import { summarise } from './lib/summary.mjs';
 
 const CHECK = join(ROOT, 'scripts/check.mjs');
+const REPORTER = join(ROOT, 'scripts/lib/results-reporter.mjs');
 
 await main(async () => {
   checkNode();
@@ -28,15 +29,15 @@ await main(async () => {
     const file = join(dir, 'results.json');
     const vitest = [
       join(ROOT, 'node_modules/vitest/vitest.mjs'),
-      ...['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
+      ...['run', '--reporter=default', `--reporter=${REPORTER}`],
       ...process.argv.slice(2),
     ];
-    const { status } = await run(process.execPath, vitest, { cwd: ROOT });
+    const env = { ...process.env, SLUICE_TEST_RESULTS: file };
+    const { status: runStatus } = await run(process.execPath, vitest, { cwd: ROOT, env });
     const results = existsSync(file) ? JSON.parse(await readFile(file, 'utf8')) : null;
-    const { skipped, line } = summarise(results, { checkFailed: checked !== 0, status });
-    for (const text of skipped) console.log(text);
-    console.log(line);
-    return status || checked;
+    const { lines, status } = summarise(results, { checkFailed: checked !== 0, runStatus });
+    console.log(lines.join('\n'));
+    return status;
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -1,20 +1,17 @@
 /**
- * The last line of a test run, `N passed, N failed, N skipped`, and one line per skipped test, from
- * vitest's JSON report (null: it did not come to one). A failed `npm run check`, a test file that
- * could not be loaded and a run that ended badly each count as one failure.
+ * The last lines of a test run: why each skipped test was, and `N passed, N failed, N skipped`.
+ * `results` is what results-reporter.mjs wrote; null when the run did not come to its end, which is a
+ * failure, as is a failed `npm run check`. `status` is the exit status of `npm test`.
  */
-export function summarise(report, { checkFailed, status }) {
-  const tests = (report?.testResults ?? []).flatMap((file) => file.assertionResults);
-  const count = (...states) => tests.filter((test) => states.includes(test.status)).length;
-  const brokenFiles = (report?.testResults ?? []).filter(
-    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
-  ).length;
-  let failed = count('failed') + brokenFiles + (checkFailed ? 1 : 0);
-  if (status !== 0 && failed === 0) failed = 1;
-  const passed = count('passed');
-  const skippedTests = tests.filter((test) =>
-    ['pending', 'skipped', 'todo', 'disabled'].includes(test.status),
-  );
-  const skipped = skippedTests.map((test) => `skipped: ${test.fullName.trim()}`);
-  return { skipped, line: `${passed} passed, ${failed} failed, ${skipped.length} skipped` };
+export function summarise(results, { checkFailed, runStatus }) {
+  const { passed, failed, skipped } = results ?? { passed: 0, failed: 0, skipped: [] };
+  let failures = failed + (checkFailed ? 1 : 0);
+  if (failures === 0 && (runStatus !== 0 || results === null)) failures = 1;
+  return {
+    lines: [
+      ...skipped.map((test) => `skipped: ${test}`),
+      `${passed} passed, ${failures} failed, ${skipped.length} skipped`,
+    ],
+    status: failures === 0 ? 0 : 1,
+  };
 }

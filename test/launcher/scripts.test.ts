@@ -60,21 +60,18 @@ it('what is built is stale when a file changed, came, went or was renamed, and o
 
 it('the last line counts what failed outside of tests too', async () => {
   const { summarise } = await load('summary.mjs');
-  const test = (status: string, fullName = 'x') => ({ status, fullName });
-  const report = {
-    testResults: [
-      {
-        status: 'passed',
-        assertionResults: [test('passed'), test('passed'), test('skipped', 'S3: no server')],
-      },
-      { status: 'failed', assertionResults: [] },
-    ],
-  };
-  expect(summarise(report, { checkFailed: true, status: 1 })).toEqual({
-    skipped: ['skipped: S3: no server'],
-    line: '2 passed, 2 failed, 1 skipped',
+  const results = { passed: 2, failed: 1, skipped: ['S3 (no server)'] };
+  expect(summarise(results, { checkFailed: true, runStatus: 1 })).toEqual({
+    lines: ['skipped: S3 (no server)', '2 passed, 2 failed, 1 skipped'],
+    status: 1,
   });
-  expect(summarise(null, { checkFailed: false, status: 137 }).line).toBe('0 passed, 1 failed, 0 skipped');
+  expect(summarise(null, { checkFailed: false, runStatus: 137 }).lines).toEqual([
+    '0 passed, 1 failed, 0 skipped',
+  ]);
+  expect(summarise({ passed: 3, failed: 0, skipped: [] }, { checkFailed: false, runStatus: 0 })).toEqual({
+    lines: ['3 passed, 0 failed, 0 skipped'],
+    status: 0,
+  });
 });
 
 const holdLock = (home: string) =>
