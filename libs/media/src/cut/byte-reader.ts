@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { EndedEarly } from './sink.js';
 
 /** Pulls exact byte counts out of a stream; what nobody asks for is not read, so the writer is held. */
 export class ByteReader {
@@ -14,20 +15,16 @@ export class ByteReader {
     if (this.current.length === 0 && !(await this.pull())) return null;
     if (this.current.length >= length) return this.take(length);
     const parts: Buffer[] = [];
-    let missing = length;
-    for await (const part of this.stream(length)) {
-      parts.push(part);
-      missing -= part.length;
-    }
-    if (missing > 0) throw new Error('the stream ended inside a box');
+    for await (const part of this.stream(length)) parts.push(part);
     return Buffer.concat(parts);
   }
 
-  /** `length` bytes piece by piece; ends early only when the stream does. */
+  /** `length` bytes piece by piece. A stream that ends before them is an error: what is cut off is not whole. */
   async *stream(length: number): AsyncGenerator<Buffer> {
     let missing = length;
     while (missing > 0) {
-      if (this.current.length === 0 && !(await this.pull())) return;
+      if (this.current.length === 0 && !(await this.pull()))
+        throw new EndedEarly('the stream ended inside a box');
       const part = this.take(Math.min(missing, this.current.length));
       missing -= part.length;
       yield part;

@@ -22,7 +22,8 @@ export function planSpans(
 ): SpanRange[] {
   const segments = borders.length - 1;
   const perSegment = frameTime(grid, borders.at(-1) as number) / segments;
-  const wanted = Math.max(1, Math.round(spanSeconds / perSegment), Math.ceil(segments / MOST_SPANS));
+  const fewest = Math.ceil(segments / MOST_SPANS);
+  const wanted = Math.max(1, Math.round(spanSeconds / perSegment), fewest);
   const slack = Math.floor(wanted * SLACK);
   const spans: SpanRange[] = [];
   for (let first = 0; first < segments; ) {
@@ -34,11 +35,12 @@ export function planSpans(
 
   function bestCount(first: number, around: number, by: number): number {
     let best = around;
-    let bestWaste = Number.POSITIVE_INFINITY;
+    let leastWaste = Number.POSITIVE_INFINITY;
     for (const count of candidates(around, by)) {
       const start = frameTime(grid, borders[first + count] as number);
-      const waste = start - keyFrameBefore(keyFrames, start);
-      if (waste < bestWaste - 1e-6) [best, bestWaste] = [count, waste];
+      // What is decoded twice, for each segment that it buys.
+      const waste = (start - keyFrameBefore(keyFrames, start)) / count;
+      if (count >= fewest && waste < leastWaste - 1e-6) [best, leastWaste] = [count, waste];
     }
     return best;
   }
