@@ -43,6 +43,9 @@ export async function dashVisit(
     video.addEventListener('timeupdate', () => {
       state.time = video.currentTime;
     });
+    video.addEventListener('playing', () => {
+      video.playbackRate = 2;
+    });
     video.addEventListener('ended', () => {
       state.ended = true;
     });
@@ -56,7 +59,7 @@ export async function dashVisit(
 }
 
 interface DashGlobals {
-  document: { querySelector(selector: string): EventTarget & { currentTime: number } };
+  document: { querySelector(selector: string): EventTarget & { currentTime: number; playbackRate: number } };
   dashjs: {
     MediaPlayer: (() => { create(): DashPlayer }) & { events: { ERROR: string; PLAYBACK_ERROR: string } };
   };

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stack, startStack, testDir, waitFor } from '#testing';
 import { chromiumPath, launch, visit } from './chromium.js';
 import { dashVisit } from './dash.js';
-import { bars, cardOf, currentTime, drop, ended, makeClip } from './scene.js';
+import { bars, cardOf, currentTime, drop, ended, hasten, makeClip } from './scene.js';
 
 const SECONDS = 16;
 const CLIP = 'harbour at dawn.mp4';
@@ -20,11 +20,11 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
   beforeAll(async () => {
     const dir = await testDir('page');
     // Slow on purpose: the picture must be seen before the job is complete.
-    const env = { ENCODER_PRESET: 'medium', SPAN_SECONDS: '4', SPAN_CONCURRENCY: '1' };
+    const env = { ENCODER_PRESET: 'slow', SPAN_SECONDS: '4', SPAN_CONCURRENCY: '1' };
     [stack, browser, clip] = await Promise.all([
       startStack({ env }),
       launch(),
-      makeClip(join(dir, 'clip.mp4'), SECONDS, '1280x720'),
+      makeClip(join(dir, 'clip.mp4'), SECONDS, '854x480'),
     ]);
   });
 
@@ -63,7 +63,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
         if (value !== null && value !== undefined && value !== seen.at(-1)) seen.push(value);
         return (await card.getAttribute('data-status')) === 'completed';
       },
-      { what: 'the job to complete', timeoutMs: 100_000, intervalMs: 100 },
+      { what: 'the job to complete', timeoutMs: 180_000, intervalMs: 100 },
     );
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
     expect(seen.length).toBeGreaterThan(3);
@@ -71,6 +71,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
     expect(await card.getByLabel(`DASH address of ${CLIP}`).inputValue()).toContain('/manifest.mpd');
 
     // The early playlist gains its end; the running player goes on without a break.
+    await hasten(card);
     await waitFor(() => ended(card), { what: 'the early playlist to end', timeoutMs: 60_000 });
     expect((await playerErrors()).filter((error) => error.fatal)).toEqual([]);
     expect(await currentTime(card)).toBeGreaterThan(SECONDS - 0.5);
@@ -81,7 +82,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
       what: 'the list to come back after a reload',
     });
     await close();
-  }, 240_000);
+  }, 300_000);
 
   it('S1-08 HLS plays to its end in hls.js without an error event', async () => {
     const { page, troubles, requests, playerErrors, close } = await visit(
@@ -90,6 +91,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
     );
     const card = cardOf(page, CLIP);
     await waitFor(async () => (await currentTime(card)) > 0, { what: 'the video to play' });
+    await hasten(card);
     await waitFor(() => ended(card), { what: 'the end of the video', timeoutMs: 60_000 });
     expect(await currentTime(card)).toBeGreaterThan(SECONDS - 0.5);
     expect(requests.some((url) => url.endsWith('/master.m3u8'))).toBe(true);
@@ -134,7 +136,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
     const { page, close } = await visit(browser, stack.urls.gateway);
     await drop(page, 'unwanted.mp4', clip);
     const card = cardOf(page, 'unwanted.mp4');
-    await card.getByRole('progressbar', { name: '720p of unwanted.mp4' }).waitFor({ timeout: 60_000 });
+    await card.getByRole('progressbar', { name: '240p of unwanted.mp4' }).waitFor({ timeout: 60_000 });
     const id = (await card.getByRole('link').first().getAttribute('href'))?.split('/').at(-1) ?? '';
     await card.getByRole('button', { name: 'Cancel unwanted.mp4' }).click();
     await card.getByText('Cancelled', { exact: true }).waitFor();
@@ -148,7 +150,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
     await page.route('**/bytes/**', async (route) => {
       if (route.request().url().endsWith('/bytes/0')) await route.continue();
     });
-    const large = Buffer.concat([clip, Buffer.alloc(Math.max(0, 17_000_000 - clip.length))]);
+    const large = Buffer.concat([clip, Buffer.alloc(Math.max(0, 9_000_000 - clip.length))]);
     await drop(page, 'holiday.mp4', large);
     const card = cardOf(page, 'holiday.mp4');
     await waitFor(async () => ((await bars(card)).get('Upload of holiday.mp4') ?? 0) > 10, {

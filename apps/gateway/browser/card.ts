@@ -87,6 +87,7 @@ export class Card {
     this.model = model;
     const { job, transfer } = model;
     const summary = summarise(job, transfer, model.gone);
+    this.element.setAttribute('aria-label', model.name);
     this.element.dataset.tone = summary.tone;
     this.element.dataset.status = job?.status ?? 'pending';
     this.showHead(model, summary);
