@@ -35,6 +35,7 @@ export async function launch(options: LaunchOptions): Promise<number> {
   let status: number;
   try {
     await prepareHome(options.home);
+    screen.print('Starting …');
     const urls = await startAll(options, { registry, started, stop, say: screen.print });
     await writeFile(join(options.home, 'url'), urls.publicUrl);
     screen.print(urls.publicUrl);
