@@ -127,7 +127,8 @@ export const SHAPED: Clip[] = [
     encode: [...H264, '-flags', '+ildct+ilme', '-x264-params', 'tff=1', ...AAC],
   }),
   clip('ten-bit', { encode: [...H264, ...B_FRAMES, '-pix_fmt', 'yuv420p10le', ...AAC] }),
-  clip('tiny', { picture: { width: 64, height: 48, rate: '25', frames: 50 } }),
+  // Small enough to be its own lowest rung, and fit.
+  clip('tiny', { picture: { width: 64, height: 48, rate: '25', frames: 50 }, fit: true }),
   clip('mono-44k', { audio: tone(3, 'sample_rate=44100'), encode: [...H264, ...AAC, '-ac', '1'] }),
   clip('surround', { encode: [...H264, '-af', 'pan=5.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0', ...AAC] }),
 ];
@@ -139,7 +140,11 @@ export const CONTAINED: Clip[] = [
     file: 'webm.webm',
     encode: ['-c:v', 'libvpx', '-deadline', 'realtime', '-b:v', '400k', '-c:a', 'libvorbis'],
   }),
-  clip('avi', { file: 'avi.avi', encode: ['-c:v', 'mpeg4', '-q:v', '5', '-c:a', 'libmp3lame'] }),
+  clip('avi', {
+    constantRate: false,
+    file: 'avi.avi',
+    encode: ['-c:v', 'mpeg4', '-q:v', '5', '-c:a', 'libmp3lame'],
+  }),
   clip('transport-stream', { file: 'stream.ts', encode: [...H264, ...B_FRAMES, '-g', '300', ...AAC] }),
   clip('ogg', { file: 'ogg.ogv', encode: ['-c:v', 'libtheora', '-q:v', '6', '-c:a', 'libvorbis'] }),
   clip('3gp', {

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { SluiceClient } from '#client';
 import { fileSource } from '#client/node';
@@ -26,6 +27,7 @@ export async function upload(
     parallel: 4,
     chunkSize: Math.max(1, Math.ceil(source.size / CHUNKS)),
     onSession: (data) => {
+      if (!data.job_id) throw new Error('a session without a job');
       job = data.job_id;
       onSession({ session: data.session_id, job });
     },
@@ -76,6 +78,7 @@ export async function leftoversOf(stack: Stack, ids: { session: string; job: str
   for (const prefix of [`chunks/${ids.session}/`, ...assets.map((row) => `media/${row.asset_id}/`)]) {
     for await (const object of store.list(prefix)) found.push(`object ${object.key}`);
   }
+  found.push(...(await scratchFiles(stack)));
   for (const { process } of stack.processes.transcode) {
     const encoders = descendantsOf(process.pid).filter(({ command }) => /ff(mpeg|probe)/.test(command));
     found.push(...encoders.map(({ command }) => `process ${path.basename(command.split(' ')[0] ?? '')}`));
@@ -91,6 +94,20 @@ export async function leftoversOf(stack: Stack, ids: { session: string; job: str
     }
   } finally {
     await queues.close();
+  }
+  return found;
+}
+
+/** Segments that wait for the store; of all jobs, so only of use where no other runs. */
+async function scratchFiles(stack: Stack): Promise<string[]> {
+  const dir = path.dirname(stack.storageDir);
+  const found: string[] = [];
+  for (const name of await readdir(dir)) {
+    if (!name.startsWith('scratch-transcode')) continue;
+    const inside = await readdir(path.join(dir, name), { recursive: true, withFileTypes: true });
+    found.push(
+      ...inside.filter((entry) => !entry.isDirectory()).map((entry) => `scratch file ${entry.name}`),
+    );
   }
   return found;
 }

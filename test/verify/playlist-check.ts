@@ -31,9 +31,27 @@ export function checkMediaPlaylist({ name, playlist, track, segments }: FetchedR
   return problems;
 }
 
-/** Bits per second of the densest segment. */
-export function peakOf({ segments, track }: FetchedRendition): number {
-  return Math.max(...segments.map((segment) => (segment.size * 8 * track.timescale) / ticksOf(segment)));
+/**
+ * RFC 8216, 4.1: the highest bit rate of segments in a row that together last 0.5 to 1.5 target
+ * durations; of all segments where there is no such row.
+ */
+export function peakOf({ playlist, segments, track }: FetchedRendition): number {
+  const target = playlist.targetDuration * track.timescale;
+  const rate = (bits: number, ticks: number) => (bits * track.timescale) / ticks;
+  const all = { bits: 0, ticks: 0 };
+  let peak = 0;
+  for (const [first, own] of segments.entries()) {
+    const row = { bits: 0, ticks: 0 };
+    for (const segment of segments.slice(first)) {
+      row.bits += segment.size * 8;
+      row.ticks += ticksOf(segment);
+      if (row.ticks > 1.5 * target) break;
+      if (row.ticks >= 0.5 * target) peak = Math.max(peak, rate(row.bits, row.ticks));
+    }
+    all.bits += own.size * 8;
+    all.ticks += ticksOf(own);
+  }
+  return Math.max(peak, rate(all.bits, all.ticks));
 }
 
 /** What the multivariant playlist says of a rendition is what its boxes say. */
@@ -53,8 +71,8 @@ export function checkVariant(
     );
   }
   const peak = peakOf(video) + (audio ? peakOf(audio) : 0);
-  // One bit for a BANDWIDTH that was rounded down.
-  if (variant.bandwidth < peak - 1) {
+  // BANDWIDTH is a whole number; two renditions may have been rounded.
+  if (variant.bandwidth < peak - 2) {
     problems.push(`${video.name}: BANDWIDTH ${variant.bandwidth} is below the peak of ${Math.ceil(peak)}`);
   }
   if (variant.averageBandwidth > variant.bandwidth) {
