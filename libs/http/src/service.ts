@@ -184,9 +184,14 @@ function closeOnSignals(app: NestFastifyApplication, logger: Logger, graceSecond
 
 /** Runs a service's main and ends the process with one clear message when it cannot start. */
 export function run(main: () => Promise<unknown>): void {
-  main().catch((error: unknown) => {
-    const known = error instanceof SluiceError || (error instanceof Error && error.name === 'ConfigError');
-    process.stderr.write(`${known ? (error as Error).message : String((error as Error)?.stack ?? error)}\n`);
-    process.exit(1);
-  });
+  // In a promise, so that what is thrown before the first await is told in the same way.
+  Promise.resolve()
+    .then(main)
+    .catch((error: unknown) => {
+      const known = error instanceof SluiceError || (error instanceof Error && error.name === 'ConfigError');
+      process.stderr.write(
+        `${known ? (error as Error).message : String((error as Error)?.stack ?? error)}\n`,
+      );
+      process.exit(1);
+    });
 }
