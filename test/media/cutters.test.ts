@@ -3,8 +3,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { cutAudio, cutVideo, type SegmentSink } from '#media';
-import { parseFragment } from '../../dist/libs/media/src/isobmff/fragment.js';
+import { cutAudio, cutVideo, parseFragment, type SegmentSink } from '#media';
 
 const run = promisify(execFile);
 const FLAGS = 'frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer+negative_cts_offsets';
@@ -48,7 +47,7 @@ async function fragmentedVideo(): Promise<Buffer> {
 }
 
 class Collected implements SegmentSink {
-  initBytes = Buffer.alloc(0);
+  initBytes: Buffer = Buffer.alloc(0);
   segments: { index: number; bytes: Buffer; start: number; duration: number }[] = [];
   private open: { index: number; parts: Buffer[] } = { index: -1, parts: [] };
 

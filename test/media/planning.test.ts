@@ -1,13 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { gridOf, planGrid, planJob, type SourceAnalysis } from '#media';
 import {
   audioBorders,
   gridBorders,
+  gridOf,
+  keyFrameBefore,
   keyFrameBorders,
+  planGrid,
+  planJob,
+  planLadder,
+  planSpans,
+  type SourceAnalysis,
   targetDuration,
-} from '../../dist/libs/media/src/plan/borders.js';
-import { planLadder } from '../../dist/libs/media/src/plan/ladder.js';
-import { keyFrameBefore, planSpans } from '../../dist/libs/media/src/plan/spans.js';
+} from '#media';
 
 const sizes = (width: number, height: number) =>
   planLadder(width, height, 30).map((rung) => `${rung.name} ${rung.width}x${rung.height}`);

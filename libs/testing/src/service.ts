@@ -29,6 +29,11 @@ export class TestService {
     return this.options.logFile;
   }
 
+  /** Where a transcode process keeps what the store has not confirmed yet. */
+  get scratchDir(): string {
+    return this.options.env.SCRATCH_DIR ?? '';
+  }
+
   /** Ends what may still run, without ceremony, and starts anew; resolves when it is healthy. */
   async restart(): Promise<void> {
     await this.end('SIGKILL');
