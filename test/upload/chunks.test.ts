@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '#testing';
@@ -16,6 +15,7 @@ import {
   rowsOf,
   sha256,
   startUploads,
+  temporaryFiles,
   type UploadStack,
   videoBytes,
 } from './support.js';
@@ -207,10 +207,10 @@ describe('chunks that are refused leave nothing', () => {
         `Content-Type: application/octet-stream\r\nX-Content-SHA256: ${sha256(file)}\r\n\r\n`,
     );
     socket.write(file.subarray(0, 1000));
-    await waitFor(async () => (await temporaryFiles()) > 0, { what: 'the chunk to be on its way' });
+    await waitFor(async () => (await temporaryFiles(stack)) > 0, { what: 'the chunk to be on its way' });
     socket.end();
     expect(await answered).toMatch(/^HTTP\/1.1 400[\s\S]*"code":"chunk_incomplete"/);
-    await waitFor(async () => (await temporaryFiles()) === 0, { what: 'the temporary file to go' });
+    await waitFor(async () => (await temporaryFiles(stack)) === 0, { what: 'the temporary file to go' });
     await expectNothingLeft(stack, id);
     expect((await put(url, id, 0, file)).body.data.status).toBe('completed');
   });
@@ -235,7 +235,3 @@ describe('chunks that are refused leave nothing', () => {
     expect((await fetch(`${url}/health`)).status).toBe(200);
   });
 });
-
-async function temporaryFiles(): Promise<number> {
-  return (await readdir(`${stack.storageDir}/.tmp`)).filter((name) => !name.startsWith('check-')).length;
-}

@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { expect } from 'vitest';
 import type { ChunkData, CreateSessionData, CreateSessionRequest, SessionData } from '#contracts';
@@ -141,6 +143,12 @@ export async function eventsOf(stack: UploadStack, sessionId: string): Promise<s
     [id],
   );
   return rows.map((row) => String(row.type));
+}
+
+/** Chunks that are being written now. */
+export async function temporaryFiles({ storageDir }: UploadStack): Promise<number> {
+  const names = await readdir(join(storageDir, '.tmp'));
+  return names.filter((name) => !name.startsWith('check-')).length;
 }
 
 /** Neither a row nor an object of these bytes remains. */

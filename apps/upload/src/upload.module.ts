@@ -14,6 +14,7 @@ import { ProgressService } from './chunks/progress.service.js';
 import { SourceReader } from './chunks/source-reader.js';
 import { Connections } from './connections.js';
 import { DigestService } from './digest/digest.service.js';
+import { DigestThreads } from './digest/threads.js';
 import { IndexedChunks } from './multipart/indexed-chunks.js';
 import { MultipartController } from './multipart/multipart.controller.js';
 import { MultipartService } from './multipart/multipart.service.js';
@@ -84,7 +85,7 @@ function withLogger({ environment: { STORAGE_DRIVER, STORAGE_DIR }, logger }: Se
     {
       provide: DigestService,
       useFactory: (rows: Rows, source: SourceReader) =>
-        new DigestService(rows, source, { STORAGE_DRIVER, STORAGE_DIR }, logger),
+        new DigestService(rows, source, new DigestThreads({ STORAGE_DRIVER, STORAGE_DIR }), logger),
       inject: [Rows, SourceReader],
     },
     {

@@ -10,20 +10,20 @@ import { STALL_MS } from '../settings.js';
  */
 export async function* bytesOf(request: IncomingMessage, stallMs = STALL_MS): AsyncGenerator<Buffer> {
   const iterator = request.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
-  const timer = setTimeout(() => request.destroy(incomplete()), stallMs);
-  try {
-    for (;;) {
-      timer.refresh();
-      const { done, value } = await iterator.next();
-      // The clock only runs while the client is the one to wait for.
+  // The clock only runs while the client is the one to wait for.
+  const next = async () => {
+    const timer = setTimeout(() => request.destroy(incomplete()), stallMs);
+    try {
+      return await iterator.next();
+    } finally {
       clearTimeout(timer);
-      if (done) return;
-      yield value as Buffer;
     }
+  };
+  try {
+    for (let part = await next(); !part.done; part = await next()) yield part.value as Buffer;
   } catch (error) {
     throw error instanceof SluiceError ? error : incomplete(error);
   } finally {
-    clearTimeout(timer);
     await iterator.return?.();
   }
 }

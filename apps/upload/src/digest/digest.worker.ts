@@ -6,11 +6,15 @@ import type { DigestAnswer, DigestOrder, DigestWorkerData } from './protocol.js'
 
 const { storage } = workerData as DigestWorkerData;
 const store = openStore(storage);
-const hash = createHash('sha256');
+let hash = createHash('sha256');
 
 /** Orders come one at a time: the next is sent when this one is answered. */
 async function obey(order: DigestOrder): Promise<DigestAnswer> {
-  if (order.keys === null) return { sha256: hash.digest('hex') };
+  if (order.keys === null) {
+    const sha256 = hash.digest('hex');
+    hash = createHash('sha256');
+    return { sha256 };
+  }
   for (const key of order.keys) {
     for await (const bytes of await store.get(key)) hash.update(bytes as Buffer);
   }

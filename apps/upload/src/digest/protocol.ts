@@ -7,7 +7,7 @@ export interface DigestWorkerData {
   storage: StorageEnvironment;
 }
 
-/** Objects to read next, in order; null asks for the digest. */
+/** Objects to read next, in order; null asks for the digest of all since the last one. */
 export interface DigestOrder {
   keys: string[] | null;
 }

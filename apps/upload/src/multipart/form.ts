@@ -59,6 +59,15 @@ export function readForm(headers: IncomingHttpHeaders, bytes: AsyncIterable<Buff
   return { fields, file: Promise.race([file, end.then(() => file)]), end };
 }
 
+/** The file's bytes; a form that is cut off in the middle of them ends them with `chunk_incomplete`. */
+export async function* fileBytes(file: FormFile): AsyncGenerator<Buffer> {
+  try {
+    for await (const part of file.stream) yield part as Buffer;
+  } catch (error) {
+    throw error instanceof SluiceError ? error : incomplete(error);
+  }
+}
+
 const invalid = (message: string) => new SluiceError('validation_failed', message);
 
 function open(headers: IncomingHttpHeaders) {

@@ -10,7 +10,7 @@ import { EndingService } from '../sessions/ending.service.js';
 import { refuseUnlessActive, type SessionRow } from '../sessions/session-row.js';
 import { UploadSettings } from '../settings.js';
 import { type FormFields, isChunk, parseFields } from './fields.js';
-import type { Form, FormFile } from './form.js';
+import { type Form, type FormFile, fileBytes } from './form.js';
 import { IndexedChunks } from './indexed-chunks.js';
 import { Pieces } from './pieces.js';
 import { WholeFiles } from './whole-files.js';
@@ -48,7 +48,7 @@ export class MultipartService {
     const early = parseEarly(form.fields);
     if (early.sessionId !== null) await this.checkSession(early.sessionId);
     const home = early.sessionId ?? randomUUID();
-    const pieces = new Pieces(file.stream);
+    const pieces = new Pieces(fileBytes(file));
     if (!(await pieces.more())) throw emptyFile();
     const first = await this.objects.put(home, 0, pieces.take(this.settings.maxChunkSize));
     return this.undoing(first, async () => {

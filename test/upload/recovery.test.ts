@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import { utimes } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chunkKey, FACTS_STREAM } from '#contracts';
+import { createRedis } from '#queue';
+import { waitFor } from '#testing';
+import {
+  assembled,
+  complete,
+  created,
+  eventsOf,
+  expectNothingLeft,
+  jobOf,
+  look,
+  objects,
+  put,
+  sha256,
+  startUploads,
+  temporaryFiles,
+  type UploadStack,
+  videoBytes,
+} from './support.js';
+
+let stack: UploadStack;
+let url: string;
+
+beforeAll(async () => {
+  stack = await startUploads();
+  url = stack.uploads[0]!;
+});
+afterAll(() => stack?.stop());
+
+const codeOf = ({ status, body }: { status: number; body: { code?: string } }) => [status, body.code];
+const age = (key: string, at: Date) => utimes(join(stack.storageDir, key), at, at);
+const LONG_AGO = new Date(Date.now() - 2 * 3_600_000);
+
+describe('killed uploads', () => {
+  it('S3-13 between store and row leave an object that a later sweep removes, and only that', async () => {
+    const file = videoBytes(2000);
+    const { session_id: id } = await created(url, { size: 2000 });
+    await put(url, id, 0, file.subarray(0, 1000));
+    const [adopted] = await objects(stack, id);
+    const [orphan, young, foreign] = [
+      chunkKey(id, 1000, 'dead'),
+      chunkKey(id, 1000, 'onitsway'),
+      chunkKey(randomUUID(), 0, 'dead'),
+    ];
+    for (const key of [orphan, young, foreign]) await stack.store.put(key, file.subarray(1000));
+    for (const key of [adopted!, orphan, foreign]) await age(key, LONG_AGO);
+    await stack.restart('upload');
+    await waitFor(async () => (await objects(stack)).length === 2, { what: 'the orphans to be swept' });
+    expect((await objects(stack, id)).sort()).toEqual([adopted, young].sort());
+    expect((await put(url, id, 1000, file.subarray(1000))).body.data.status).toBe('completed');
+    expect((await assembled(stack, id)).equals(file)).toBe(true);
+  });
+
+  it('in the middle of a chunk have confirmed nothing, and the client sends it again', async () => {
+    const file = videoBytes(4000);
+    const { session_id: id } = await created(url, { size: 4000 });
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname).on('error', () => undefined);
+    socket.write(
+      `PUT /v1/upload/video/session/${id}/bytes/0 HTTP/1.1\r\nHost: ${hostname}\r\nContent-Length: 4000\r\n` +
+        `Content-Type: application/octet-stream\r\nX-Content-SHA256: ${sha256(file)}\r\n\r\n`,
+    );
+    socket.write(file.subarray(0, 2000));
+    await waitFor(async () => (await temporaryFiles(stack)) > 0, { what: 'the chunk to be on its way' });
+    await stack.kill('upload');
+    await stack.restart('upload');
+    await expectNothingLeft(stack, id);
+    expect((await put(url, id, 0, file)).body.data.status).toBe('completed');
+  });
+
+  it('after the last row are completed by whoever asks next', async () => {
+    const file = videoBytes(1000);
+    const { session_id: id } = await created(url, { size: 1001 });
+    await put(url, id, 0, file);
+    await stack.query('UPDATE upload_sessions SET file_size = 1000 WHERE id = $1', [id]);
+    const again = await put(url, id, 0, file);
+    expect(again.body.data).toMatchObject({ written: false, status: 'completed' });
+    expect(await eventsOf(stack, id)).toEqual(['upload_started', 'upload_completed']);
+  });
+
+  it('after the last row are completed by the sweep when nobody asks', async () => {
+    const { session_id: id } = await created(url, { size: 1001 });
+    await put(url, id, 0, videoBytes(1000));
+    await stack.query(
+      `UPDATE upload_sessions SET file_size = 1000, updated_at = now() - interval '2 minutes' WHERE id = $1`,
+      [id],
+    );
+    await stack.restart('upload');
+    await waitFor(async () => (await jobOf(stack, id)).source_complete, { what: 'the sweep to complete it' });
+  });
+
+  it('before the digest was written get it from the sweep', async () => {
+    const file = videoBytes(1000);
+    const { session_id: id } = await created(url, {});
+    await put(url, id, 0, file);
+    await waitFor(async () => (await look(url, id)).body.data.sha256, { what: 'the first digest' });
+    await stack.query(
+      `UPDATE assets SET sha256 = NULL WHERE id = (SELECT asset_id FROM upload_sessions WHERE id = $1)`,
+      [id],
+    );
+    await stack.query(
+      `UPDATE upload_sessions SET sha256 = NULL, completed_at = now() - interval '2 minutes' WHERE id = $1`,
+      [id],
+    );
+    await stack.restart('upload');
+    await waitFor(async () => (await jobOf(stack, id)).asset_sha256 === sha256(file), { what: 'the digest' });
+  });
+});
+
+describe('expired sessions', () => {
+  const overdue = async () => {
+    const { session_id: id } = await created(url, { size: 2000 });
+    await put(url, id, 0, videoBytes(1000));
+    await stack.query(`UPDATE upload_sessions SET expires_at = now() - interval '1 second' WHERE id = $1`, [
+      id,
+    ]);
+    return id;
+  };
+  const expectExpired = async (id: string) => {
+    expect(await jobOf(stack, id)).toMatchObject({
+      status: 'failed',
+      error_code: 'session_expired',
+      asset_status: 'deleting',
+    });
+    expect(await eventsOf(stack, id)).toEqual(['upload_started', 'session_expired']);
+    await waitFor(async () => (await objects(stack, id)).length === 0, { what: 'the objects to go' });
+    await expectNothingLeft(stack, id);
+  };
+
+  it('S3-13 end when they are touched: a chunk is 410', async () => {
+    const id = await overdue();
+    expect(codeOf(await put(url, id, 1000, videoBytes(1000)))).toEqual([410, 'session_expired']);
+    await expectExpired(id);
+    expect(codeOf(await put(url, id, 1000, videoBytes(1000)))).toEqual([410, 'session_expired']);
+  });
+
+  it('S3-13 end when they are looked at or completed', async () => {
+    const looked = await overdue();
+    expect((await look(url, looked)).body.data.status).toBe('expired');
+    await expectExpired(looked);
+    const asked = await overdue();
+    expect(codeOf(await complete(url, asked))).toEqual([410, 'session_expired']);
+    await expectExpired(asked);
+  });
+
+  it('S3-13 end by the sweep when nobody comes back', async () => {
+    const ids = [await overdue(), await overdue()];
+    await stack.restart('upload');
+    for (const id of ids) {
+      await waitFor(async () => (await jobOf(stack, id)).status === 'failed', { what: 'the sweep' });
+      await expectExpired(id);
+    }
+  });
+});
+
+describe('facts', () => {
+  it('S3-11 of an upload reach the stream in order, and progress maps to 5–10', async () => {
+    const redis = createRedis(stack.redisUrl, 'producer', 'test');
+    try {
+      const file = videoBytes(8000);
+      const { session_id: id, job_id } = await created(url, { size: 8000 });
+      for (let at = 0; at < 8000; at += 1000) await put(url, id, at, file.subarray(at, at + 1000));
+      const facts = async () =>
+        (await redis.xrange(FACTS_STREAM, '-', '+'))
+          .map(([, fields]) => JSON.parse(fields[1]!) as { tenant_id: string; fact: Record<string, unknown> })
+          .filter(({ fact }) => fact.job_id === job_id);
+      await waitFor(async () => (await facts()).some(({ fact }) => fact.event_type === 'upload_completed'), {
+        what: 'the facts',
+      });
+      const seen = await facts();
+      expect(seen[0]).toMatchObject({
+        tenant_id: 'default',
+        fact: {
+          event_type: 'upload_started',
+          session_id: id,
+          seq: 1,
+          durable: true,
+          stage: 'uploading',
+          progress_percentage: 5,
+        },
+      });
+      const progress = seen
+        .filter(({ fact }) => fact.event_type === 'upload_progress')
+        .map(({ fact }) => fact);
+      expect(progress.length).toBeGreaterThan(0);
+      for (const fact of progress) {
+        expect(fact).toMatchObject({ durable: false, bytes_total: 8000 });
+        expect(fact.progress_percentage).toBeGreaterThanOrEqual(5);
+        expect(fact.progress_percentage).toBeLessThanOrEqual(10);
+      }
+      expect(seen.find(({ fact }) => fact.event_type === 'upload_completed')?.fact).toMatchObject({
+        progress_percentage: 10,
+        bytes_received: 8000,
+      });
+    } finally {
+      redis.disconnect();
+    }
+  });
+});
