@@ -15,3 +15,4 @@ export * from './plan/plan.js';
 export * from './plan/spans.js';
 export * from './probe/analyze.js';
 export type { SourceReader } from './probe/source.js';
+export type { VideoTimeline } from './probe/timeline.js';

@@ -41,7 +41,7 @@ export interface StaticMpd {
 
 /**
  * A static MPD, in pieces to be written one after the other. Segment names carry a digest, so they
- * are listed: SegmentList with a SegmentTimeline (why: docs/adr/dash-segment-list.md).
+ * are listed: SegmentList with a SegmentTimeline (why: docs/adr/0005-dash-segment-list.md).
  */
 export async function* staticMpd({ duration, minBufferTime, renditions }: StaticMpd): AsyncGenerator<string> {
   yield '<?xml version="1.0" encoding="UTF-8"?>\n';

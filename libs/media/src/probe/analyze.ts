@@ -6,19 +6,7 @@ import { findObstacle } from './copy-fitness.js';
 import { type Probe, type ProbedAudio, type ProbedVideo, type ProbeOptions, probeSource } from './ffprobe.js';
 import { scanPackets } from './packet-scan.js';
 import type { SourceReader } from './source.js';
-
-/** When the frames of a video stream are shown; seconds on the source's own clock. */
-export interface VideoTimeline {
-  startTicks: number;
-  timeBase: Rational;
-  startSeconds: number;
-  /** End of the last frame. */
-  endSeconds: number;
-  frames: number;
-  constantRate: Rational | null;
-  averageFps: number;
-  keyFrames: number[];
-}
+import type { VideoTimeline } from './timeline.js';
 
 export interface AudioTimeline {
   startSeconds: number;

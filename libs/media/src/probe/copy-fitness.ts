@@ -1,9 +1,9 @@
 import type { TrackIndex } from '../isobmff/index-reader.js';
 import { planLadder } from '../plan/ladder.js';
 import { toNumber } from '../plan/rational.js';
-import type { VideoTimeline } from './analyze.js';
 import type { ProbedVideo } from './ffprobe.js';
 import type { SourceReader } from './source.js';
+import type { VideoTimeline } from './timeline.js';
 
 export interface CopyCandidate {
   video: ProbedVideo;

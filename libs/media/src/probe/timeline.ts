@@ -1,0 +1,14 @@
+import type { Rational } from '../plan/rational.js';
+
+/** When the frames of a video stream are shown; seconds on the source's own clock. */
+export interface VideoTimeline {
+  startTicks: number;
+  timeBase: Rational;
+  startSeconds: number;
+  /** End of the last frame. */
+  endSeconds: number;
+  frames: number;
+  constantRate: Rational | null;
+  averageFps: number;
+  keyFrames: number[];
+}
