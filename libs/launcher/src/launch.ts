@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SERVICES } from '#contracts';
 import { planBacking } from './backing.js';
 import { openScreen } from './follow/screen.js';
 import { ChildRegistry } from './registry.js';
 import { loadSecret } from './secret.js';
-import { planServices } from './services.js';
+import { planServices, SERVICES } from './services.js';
 import type { Supervised } from './supervised.js';
 
 export interface LaunchOptions {
@@ -103,7 +102,7 @@ async function stopAll(started: Supervised[]): Promise<void> {
 function onSignals(stop: AbortController, registry: ChildRegistry, say: (line: string) => void): () => void {
   const handle = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) {
-      registry.signalAll('SIGKILL', new Set(SERVICES));
+      registry.signalAll('SIGKILL', new Set<string>(SERVICES));
       return;
     }
     say('Stopping …');

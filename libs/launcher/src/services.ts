@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { SERVICES, type ServiceName } from '#contracts';
+import type { ServiceName } from '#contracts';
 import { freePort } from './ports.js';
 import type { ChildRegistry } from './registry.js';
 import { startService } from './service.js';
@@ -12,6 +12,8 @@ const PORTS: Record<ServiceName, { key: string; preferred: number }> = {
   transcode: { key: 'TRANSCODE_PORT', preferred: 4102 },
   'segment-upload': { key: 'SEGMENT_UPLOAD_PORT', preferred: 4103 },
 };
+/** From the table above: the contracts' own list would load every validator before anything is started. */
+export const SERVICES = Object.keys(PORTS) as ServiceName[];
 const STOP_WITHIN_MS = 10_000;
 
 export interface ServicesOptions {
