@@ -1,6 +1,7 @@
 import type { OnModuleDestroy } from '@nestjs/common';
 import { SluiceError } from '#contracts';
 import type { Logger } from '#observability';
+import { NO_CHUNKS } from '../chunks/chunks.repository.js';
 import type { SourceReader } from '../chunks/source-reader.js';
 import type { Rows } from '../rows.js';
 import type { SessionRow } from '../sessions/session-row.js';
@@ -40,9 +41,17 @@ export class DigestService implements OnModuleDestroy {
   }
 
   private async store(sessionId: string): Promise<void> {
+    const before = await this.rows.chunks.fingerprint(this.rows.manager, sessionId);
+    if (before === NO_CHUNKS) return;
     const sha256 = await this.compute(sessionId);
     await this.rows.transaction(async (manager) => {
       const session = await this.rows.sessions.lock(manager, sessionId);
+      // Chunks may be cleaned up while they are read; a digest of what was left would make dedup serve another file.
+      if (
+        session.status !== 'completed' ||
+        (await this.rows.chunks.fingerprint(manager, sessionId)) !== before
+      )
+        return;
       await this.rows.sessions.setDigest(manager, sessionId, sha256);
       await this.rows.jobs.setDigest(manager, session.assetId, sha256);
     });
