@@ -12,7 +12,7 @@ export interface SourceSize {
 }
 
 export const FULL: SourceSize = { width: 1920, height: 1080, seconds: 120 };
-export const QUICK: SourceSize = { width: 854, height: 480, seconds: 24 };
+export const QUICK: SourceSize = { width: 640, height: 360, seconds: 24 };
 
 const RATE = 30;
 /** Longer than the 6 s up to which a source may be copied. */
@@ -28,7 +28,7 @@ function generated({ width, height, seconds }: SourceSize): string[] {
     `mandelbrot=s=${drawn}:r=${RATE}:end_pts=${seconds * RATE}:maxiter=500[fractal]`,
     `testsrc2=s=320x180:r=${RATE}[pattern]`,
     `[fractal]scale=${width}:${height}[large]`,
-    `[large][pattern]overlay=x='mod(t*60,W-w)':y='(H-h)/2*(1+sin(t/3))',noise=alls=4:allf=t,format=yuv420p`,
+    `[large][pattern]overlay=x='mod(t*60,W-w)':y='(H-h)/2*(1+sin(t/3))',noise=alls=3:allf=t,format=yuv420p`,
   ].join(';');
   return ['-f', 'lavfi', '-i', graph];
 }
@@ -44,7 +44,7 @@ export async function sourceFile(size: SourceSize, from: string | null): Promise
   const args = [
     ...['-nostdin', '-y', '-v', 'error', ...picture],
     ...['-f', 'lavfi', '-i', 'anoisesrc=r=48000:a=0.1:color=pink:seed=1', '-map', '0:v', '-map', '1:a'],
-    ...['-t', String(size.seconds), '-c:v', 'libx264', '-preset', 'superfast', '-crf', '20', '-bf', '2'],
+    ...['-t', String(size.seconds), '-c:v', 'libx264', '-preset', 'superfast', '-crf', '22', '-bf', '2'],
     ...['-g', String(RATE * GOP_SECONDS), '-sc_threshold', '0', '-c:a', 'aac', '-b:a', '128k'],
     ...['-movflags', '+faststart'],
   ];
