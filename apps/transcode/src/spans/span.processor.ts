@@ -46,7 +46,8 @@ export class SpanProcessor {
     const lease = new Lease(seconds, () => this.spans.extend(span, seconds), signal);
     try {
       await this.runner.run(span, lease.signal);
-      if (await this.spans.finish(span)) await this.producer.enqueue('package', { jobId: span.jobId });
+      if ((await this.spans.finish(span)) === 'last')
+        await this.producer.enqueue('package', { jobId: span.jobId });
       return undefined;
     } catch (error) {
       return this.giveUp(span, error, signal.aborted, lease.signal.aborted);

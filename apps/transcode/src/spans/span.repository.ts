@@ -85,19 +85,33 @@ export class SpanRepository {
     return rows[0].held === 1 ? 'held' : 'lost';
   }
 
-  /** Every segment of it has a row. True when it was the job's last open span. */
-  async finish(span: ClaimedSpan): Promise<boolean> {
+  /**
+   * Ends a span of which every segment has a row, and says whether it was the job's last open one. `lost`:
+   * another worker has it. Throws `segments_missing` when something was confirmed and yet has no row.
+   */
+  async finish(span: ClaimedSpan): Promise<'last' | 'more' | 'lost'> {
     const [rows] = (await this.dataSource.query(
       `UPDATE spans SET status = 'done', lease_owner = NULL, lease_expires_at = NULL, updated_at = now()
-       WHERE id = $1 AND lease_number = $2 AND status = 'running' RETURNING 1`,
+       WHERE id = $1 AND lease_number = $2 AND status = 'running' AND NOT EXISTS (
+         SELECT 1 FROM renditions r CROSS JOIN LATERAL generate_series(
+           GREATEST(spans.first_segment, COALESCE((spans.params -> 'skipTo' ->> r.name)::integer, 0)),
+           spans.first_segment + spans.segment_count - 1) AS planned
+         WHERE r.job_id = spans.job_id AND r.name = ANY (spans.renditions)
+           AND NOT EXISTS (SELECT 1 FROM segments g WHERE g.rendition_id = r.id AND g.segment_index = planned))
+       RETURNING 1`,
       [span.id, span.lease],
     )) as [unknown[], number];
-    if (rows.length === 0) return false;
+    if (rows.length === 0) {
+      if ((await this.extend(span, 1)) === 'held') {
+        throw new SluiceError('segments_missing', 'Segments of this work are not stored; it is done again.');
+      }
+      return 'lost';
+    }
     const open = (await this.dataSource.query(
       `SELECT 1 FROM spans WHERE job_id = $1 AND status <> 'done' LIMIT 1`,
       [span.jobId],
     )) as unknown[];
-    return open.length === 0;
+    return open.length === 0 ? 'last' : 'more';
   }
 
   /** Gives it back without blame (SIGTERM), or with one more attempt counted. */
