@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
-import { durationOf, isSync, stamp } from '../isobmff/fragment.js';
+import { withEditList } from '../isobmff/edit-list.js';
+import { durationOf, type Fragment, type FragmentSample, isSync, stamp } from '../isobmff/fragment.js';
 import { readFragments } from './fragments.js';
 import { EndedEarly, type SegmentSink } from './sink.js';
 
@@ -18,44 +19,59 @@ export interface VideoCut {
  * Cuts a video rendition into its planned segments. Each must begin with a sync sample and have exactly
  * the frames of the plan; its decode time is then the plan's (first frame × ticks of a frame), so spans
  * that were encoded apart run on without gap or overlap. Anything else is an error: never a guess.
+ *
+ * B-frames are shown later than they are decoded. Composition offsets stay as the encoder gave them, none
+ * is negative, and an edit list in the init segment takes the constant delay off again. Negative offsets
+ * would say the same without one, but ffmpeg's demuxer then moves all later frames as soon as it meets a
+ * larger one (docs/adr/0006).
  */
 export async function cutVideo(stream: Readable, cut: VideoCut, sink: SegmentSink): Promise<void> {
+  const start = cut.borders[0] as number;
   let position = 0;
-  let frame = (cut.borders[0] as number) - cut.skipFrames;
+  let frame = start - cut.skipFrames;
   let open = false;
+  let init: Buffer | null = null;
+  let delay: number | null = null;
   for await (const piece of readFragments(stream)) {
     if (piece.kind === 'init') {
-      await sink.init(piece.bytes);
+      init = piece.bytes;
       continue;
     }
     const { fragment, media, mediaSize } = piece;
-    if (frame < (cut.borders[0] as number)) {
-      for await (const _ of media);
-      frame += fragment.samples.length;
-      continue;
-    }
+    const index = cut.firstSegment + position;
     const end = cut.borders[position + 1];
     if (end === undefined) throw new Error(`frames after the planned end ${cut.borders.at(-1)}`);
-    if (!open) {
-      const first = fragment.samples[0];
-      if (!first || !isSync(first))
-        throw new Error(`segment ${cut.firstSegment + position} does not begin with a key frame`);
-      await sink.begin(cut.firstSegment + position);
-      open = true;
+    const first = firstOf(fragment, index, open);
+    if (delay === null) {
+      if (!init) throw new Error('a fragment before the init segment');
+      delay = first.compositionOffset;
+      await sink.init(withEditList(init, delay));
+    } else if (isSync(first) && first.compositionOffset !== delay) {
+      throw new Error(
+        `segment ${index} is delayed by ${first.compositionOffset} ticks, those before by ${delay}`,
+      );
     }
-    const ticks = fragment.samples.length * cut.frameTicks;
-    if (durationOf(fragment.samples) !== ticks) throw new Error('frames of uneven duration');
-    stamp(fragment, cut.firstSegment + position + 1, BigInt(frame) * BigInt(cut.frameTicks));
+    const frames = fragment.samples.length;
+    if (durationOf(fragment.samples) !== frames * cut.frameTicks)
+      throw new Error('frames of uneven duration');
+    if (frame < start) {
+      for await (const _ of media);
+      frame += frames;
+      continue;
+    }
+    if (!open) await sink.begin(index);
+    open = true;
+    stamp(fragment, index + 1, BigInt(frame) * BigInt(cut.frameTicks));
     await sink.write(fragment.moof);
     await sink.write(mdatHeader(mediaSize));
     for await (const part of media) await sink.write(part);
-    frame += fragment.samples.length;
+    frame += frames;
     if (frame > end || (frame < end && cut.fragments === 'one')) {
-      throw new Error(`segment ${cut.firstSegment + position} ends at frame ${frame}, planned is ${end}`);
+      throw new Error(`segment ${index} ends at frame ${frame}, planned is ${end}`);
     }
     if (frame === end) {
-      const start = cut.borders[position] as number;
-      await sink.end({ start: start * cut.frameTicks, duration: (end - start) * cut.frameTicks });
+      const begin = cut.borders[position] as number;
+      await sink.end({ start: begin * cut.frameTicks, duration: (end - begin) * cut.frameTicks });
       open = false;
       position++;
     }
@@ -63,6 +79,15 @@ export async function cutVideo(stream: Readable, cut: VideoCut, sink: SegmentSin
   if (position !== cut.borders.length - 1) {
     throw new EndedEarly(`the encoder ended at frame ${frame}, planned is ${cut.borders.at(-1)}`);
   }
+}
+
+function firstOf(fragment: Fragment, index: number, open: boolean): FragmentSample {
+  const first = fragment.samples[0];
+  if (!first) throw new Error('a fragment without frames');
+  if (!open && !isSync(first)) throw new Error(`segment ${index} does not begin with a key frame`);
+  if (fragment.samples.some((sample) => sample.compositionOffset < 0))
+    throw new Error('a frame that is shown before it is decoded');
+  return first;
 }
 
 export function mdatHeader(mediaSize: number): Buffer {

@@ -37,15 +37,11 @@ const GLOBALS = [
 ];
 
 /**
- * Fragmented MP4 with one fragment for each key frame, absolute decode times and no edit list; what a
- * B-frame delays is a negative composition offset, so a segment's decode time is its first frame's time
- * (checked on ffmpeg 5.1; without frag_discont decode times begin at 0 in every span).
+ * Fragmented MP4 with one fragment for each key frame. The muxer's decode times and edit list are of no
+ * use for spans that are encoded apart; the cutter writes both (cut/video-cutter.ts).
  */
 const FRAGMENTS = [
-  ...[
-    '-movflags',
-    'frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer+negative_cts_offsets',
-  ],
+  ...['-movflags', 'frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer'],
   ...[
     '-use_editlist',
     '0',

@@ -11,7 +11,8 @@ export interface TrackIndex {
   endTicks: number;
   /** The one duration of all frames (the last may differ), else null. */
   frameTicks: number | null;
-  sync: { ticks: number; offset: number; size: number }[];
+  /** `delay`: how much later than it is decoded a key frame is shown. */
+  sync: { ticks: number; delay: number; offset: number; size: number }[];
   /** One past the last byte that a sample needs. */
   endOffset: number;
   /** Body of `avcC`, for H.264. */
@@ -66,8 +67,8 @@ function index(moov: Buffer, trackId: number): TrackIndex | null {
   if (frames === 0) return null;
   const offsets = sampleOffsets(moov, stbl, sizes);
   const decode = runs(moov, requireBox(moov, 'stts', stbl), false);
-  const composition = findBox(moov, 'ctts', stbl);
-  const compositionRuns = composition ? runs(moov, composition, true) : null;
+  const ctts = findBox(moov, 'ctts', stbl);
+  const compositionRuns = ctts ? runs(moov, ctts, true) : null;
   const syncSet = findBox(moov, 'stss', stbl);
   const syncNumbers = syncSet ? u32List(moov, syncSet, 1) : null;
 
@@ -78,14 +79,15 @@ function index(moov: Buffer, trackId: number): TrackIndex | null {
   let nextSync = 0;
   for (let i = 0; i < frames; i++) {
     const duration = decode.next();
-    const ticks = dts + (compositionRuns?.next() ?? 0) - edit.mediaTime + delay;
+    const composition = compositionRuns?.next() ?? 0;
+    const ticks = dts + composition - edit.mediaTime + delay;
     const offset = offsets[i] as number;
     const size = sizes.at(i);
     if (ticks < result.start) result.start = ticks;
     if (ticks + duration > result.end) result.end = ticks + duration;
     if (offset + size > result.endOffset) result.endOffset = offset + size;
     if (syncNumbers === null || syncNumbers[nextSync] === i + 1) {
-      sync.push({ ticks, offset, size });
+      sync.push({ ticks, delay: composition, offset, size });
       nextSync++;
     }
     dts += duration;

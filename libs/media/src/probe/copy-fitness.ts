@@ -57,6 +57,8 @@ function ofIndex(index: TrackIndex, timeline: VideoTimeline): string | null {
   if (spsCount !== 1 || index.avcC[8 + spsLength] !== 1) return 'more than one SPS or PPS';
   const first = index.sync[0];
   if (!first || first.ticks !== index.startTicks) return 'it does not begin with a key frame';
+  if (index.sync.some((sample) => sample.delay !== first.delay || sample.delay < 0))
+    return 'key frames of uneven delay';
   const times = [...timeline.keyFrames, timeline.endSeconds];
   for (let i = 1; i < times.length; i++) {
     if ((times[i] as number) - (times[i - 1] as number) > LONGEST_GOP_SECONDS + 0.01)
