@@ -7,13 +7,16 @@ export class Watcher {
   readonly snapshots: JobView[] = [];
   readonly facts: (Fact & { at: number })[] = [];
   readonly order: string[] = [];
+  /** Of nobody's job; they come when they come and are no part of the order. */
+  readonly heartbeats: { timestamp: string }[] = [];
 
   private constructor(readonly socket: Socket) {
     socket.on(SNAPSHOT_EVENT, (snapshot: JobView) => {
       this.order.push(`snapshot ${snapshot.seq}`);
       this.snapshots.push(snapshot);
     });
-    for (const type of EVENT_TYPES) {
+    socket.on('heartbeat', (beat: { timestamp: string }) => this.heartbeats.push(beat));
+    for (const type of EVENT_TYPES.filter((one) => one !== 'heartbeat')) {
       socket.on(type, (fact: Fact) => {
         this.order.push(`${type} ${fact.seq}`);
         this.facts.push({ ...fact, at: Date.now() });

@@ -172,7 +172,7 @@ describe('chunks that are refused leave nothing', () => {
       refs: 0,
     });
     expect(await eventsOf(stack, id)).toEqual(['upload_started', 'upload_failed']);
-    expect(codeOf(await put(url, id, 0, videoBytes(1000)))).toEqual([409, 'session_closed']);
+    expect(codeOf(await put(url, id, 0, videoBytes(1000)))).toEqual([415, 'not_a_video']);
   });
 
   it('S3-05 a text of a few bytes is 415, too', async () => {

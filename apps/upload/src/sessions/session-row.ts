@@ -44,7 +44,7 @@ export function uploadPercent(session: SessionRow): number {
   return whole === 0 ? 0 : Math.floor((100 * part) / whole);
 }
 
-/** Throws unless bytes may still be sent: `session_expired`, `session_cancelled`, `session_closed`. */
+/** Throws unless bytes may still be sent: `session_expired`, `session_cancelled`, `session_closed`, or what the session failed with. */
 export function refuseUnlessActive(session: SessionRow): void {
   if (session.overdue || session.status === 'expired') throw sessionExpired();
   if (session.status === 'cancelled') {
@@ -53,12 +53,14 @@ export function refuseUnlessActive(session: SessionRow): void {
       'This upload was cancelled; create a new session to send the file again.',
     );
   }
+  // Of chunks that travel together one is refused for what it holds, and the others hear the same reason.
+  if (session.status === 'failed' && session.errorCode && session.errorMessage) {
+    throw new SluiceError(session.errorCode, session.errorMessage);
+  }
   if (session.status !== 'active') {
     throw new SluiceError(
       'session_closed',
-      session.status === 'completed'
-        ? 'This upload is complete and takes no more bytes; create a new session for another file.'
-        : `This upload has failed (${session.errorCode}); create a new session to send another file.`,
+      'This upload is complete and takes no more bytes; create a new session for another file.',
     );
   }
 }
