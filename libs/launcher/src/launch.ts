@@ -77,19 +77,30 @@ async function startAll({ home }: LaunchOptions, { registry, started, stop, say 
   const secret = await loadSecret(home);
   const backing = await planBacking({ home, secret, registry, say });
   const services = await planServices({ home, secret, registry, say, ...backing });
-  for (const parts of [backing.parts, services.parts]) {
-    stop.signal.throwIfAborted();
-    started.push(...parts);
-    // All or nothing, but only when each has settled: none may be forgotten while it starts.
-    const abort = () => parts.forEach((part) => void part.stop());
-    stop.signal.addEventListener('abort', abort, { once: true });
-    const results = await Promise.allSettled(parts.map((part) => part.start()));
-    stop.signal.removeEventListener('abort', abort);
-    const failure = results.find((result) => result.status === 'rejected');
-    if (failure) throw failure.reason;
-  }
+  stop.signal.throwIfAborted();
+  // Together: services load their modules, which takes as long as a database, and wait for it by themselves.
+  const parts = [...backing.parts, ...services.parts];
+  started.push(...parts);
+  const abort = () => parts.forEach((part) => void part.stop());
+  stop.signal.addEventListener('abort', abort, { once: true });
+  // All or nothing, but only when each has settled: none may be forgotten while it starts.
+  const results = await Promise.allSettled(
+    parts.map((part) =>
+      part.start().catch((error: unknown) => {
+        abort();
+        throw error;
+      }),
+    ),
+  );
+  stop.signal.removeEventListener('abort', abort);
+  const failure = results.find((result) => result.status === 'rejected' && !isAbort(result.reason));
+  if (failure?.status === 'rejected') throw failure.reason;
+  stop.signal.throwIfAborted();
   return services;
 }
+
+/** `Supervised.stop` ends what is still starting: the part that failed first is the reason. */
+const isAbort = (error: unknown) => error instanceof Error && error.message === 'stopping';
 
 /** Services first and together, while Redis and Postgres still answer them; then those. */
 async function stopAll(started: Supervised[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ENTITIES } from './entities/index.js';
@@ -44,10 +45,24 @@ export async function migrate(dataSource: DataSource): Promise<void> {
   }
 }
 
-/** A connected and migrated data source. The caller destroys it. */
+/** Not there yet: refused, starting up, or its database is about to be made. */
+const NOT_YET = new Set(['ECONNREFUSED', '57P03', '3D000']);
+const WAIT_MS = 30_000;
+const LOOK_AGAIN_MS = 100;
+
+/** A connected and migrated data source; a Postgres that is just starting is waited for. The caller destroys it. */
 export async function openDataSource(config: { databaseUrl: string; poolSize: number; name: string }) {
-  const dataSource = new DataSource(dataSourceOptions(config));
-  await dataSource.initialize();
-  await migrate(dataSource);
-  return dataSource;
+  const deadline = Date.now() + WAIT_MS;
+  for (;;) {
+    const dataSource = new DataSource(dataSourceOptions(config));
+    try {
+      await dataSource.initialize();
+      await migrate(dataSource);
+      return dataSource;
+    } catch (error) {
+      if (dataSource.isInitialized) await dataSource.destroy();
+      if (!NOT_YET.has(String((error as { code?: unknown }).code)) || Date.now() > deadline) throw error;
+      await sleep(LOOK_AGAIN_MS);
+    }
+  }
 }

@@ -32,8 +32,11 @@ const COPY_LIMIT_MS = 20 * 60_000;
 const COPY_LIMIT_MS_PER_GB = 60_000;
 const LONGEST_COPY_MS = 2 * 3600_000;
 const ENCODE_LIMIT_FACTOR = 60;
-/** Encoders yield to the services that store what they make. */
-const NICE = 5;
+/**
+ * Encoders yield to the services that store what they make, and much more to what somebody waits for: the
+ * start span and the followers get nine tenths of a busy processor, and need it for seconds only.
+ */
+const NICE = { first: 0, others: 10 };
 
 /** Makes what a span lacks: one ffmpeg, one socket and one cutter for each output; ends when the store has it all. */
 @Injectable()
@@ -96,7 +99,7 @@ export class SpanRunner {
           graceMs: this.environment.FFMPEG_STALL_GRACE_SECONDS * 1000,
           stallMs: this.environment.FFMPEG_STALL_SECONDS * 1000,
         },
-        nice: NICE,
+        nice: makesPlayable(span) ? NICE.first : NICE.others,
         isHeld: () => handover.isHeld(),
       });
       const [ran, cut] = await Promise.allSettled([tool, allUnless(tool, cutters)]);
@@ -152,6 +155,13 @@ export class SpanRunner {
     }
   }
 }
+
+/** A member of the start set at its beginning: the stream can be played when it is there. */
+const makesPlayable = ({ kind, plan, firstSegment, segmentCount, renditions }: ClaimedSpan) =>
+  kind !== 'video' ||
+  (firstSegment === 0 &&
+    segmentCount === 1 &&
+    plan.renditions.some((r) => r.inStartSet && renditions.includes(r.name)));
 
 /** A copied rung runs from the source's start; frames of stored segments come by and are dropped. */
 const skippedFrames = (span: ClaimedSpan, { rendition, firstSegment }: MissingOutput) =>

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -173,10 +173,15 @@ function tail(stream: Readable, bytes: number): () => string {
   return () => kept.toString('utf8');
 }
 
+/**
+ * Each run is a session of its own, and Linux shares processors between sessions first (autogroups): there
+ * the nice value counts only among the threads of one run, so the group gets it, too (sched(7)).
+ */
 function lowerPriority(pid: number, nice: number): void {
   try {
     setPriority(pid, nice);
+    writeFileSync(`/proc/${pid}/autogroup`, String(nice));
   } catch {
-    // It ended already, or we may not: the run matters more.
+    // It ended already, or there is no such thing here: the run matters more.
   }
 }
