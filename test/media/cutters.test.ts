@@ -148,6 +148,15 @@ describe('the video cutter', () => {
     },
   );
 
+  it('S0-16 hands no init segment on for a run that was stopped inside its first segment', async () => {
+    const sink = new Collected();
+    const stopped = { ...cut, borders: [175, 225, 275] };
+    await expect(cutVideo(Readable.from([await fragmentedVideo()]), stopped, sink)).rejects.toThrow(
+      /ends at frame 200/,
+    );
+    expect(sink.initBytes).toHaveLength(0);
+  });
+
   it('refuses what is not MP4 instead of holding it in memory', async () => {
     await expect(
       cutVideo(Readable.from([Buffer.alloc(1 << 20, 0xff)]), cut, new Collected()),

@@ -106,6 +106,7 @@ describe('borders', () => {
     expect(gridBorders(grid, 300, 4)).toEqual([0, 120, 240, 300]);
     expect(gridBorders(grid, 250, 4)).toEqual([0, 120, 250]);
     expect(gridBorders(grid, 1, 4)).toEqual([0, 1]);
+    expect(gridBorders(gridOf({ num: 1, den: 1 }), 9, 1)).toEqual([0, 4, 9]);
   });
 
   it('of a copied rung lie on the source’s key frames, at least three quarters of a segment apart', () => {

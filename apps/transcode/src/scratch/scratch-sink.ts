@@ -36,6 +36,7 @@ export class ScratchSink implements SegmentSink {
         `This encoder does not make the same ${rendition} as the one that began it.`,
       );
     }
+    await this.context.handover.room(rendition);
     const path = this.pathOf(-1);
     await writeFile(path, bytes);
     await this.hand(-1, path, {

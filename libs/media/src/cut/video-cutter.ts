@@ -41,6 +41,11 @@ export async function cutVideo(stream: Readable, cut: VideoCut, sink: SegmentSin
     const index = cut.firstSegment + position;
     const end = cut.borders[position + 1];
     if (end === undefined) throw new Error(`frames after the planned end ${cut.borders.at(-1)}`);
+    const frames = fragment.samples.length;
+    // Before anything is handed on: an encoder that is told to stop flushes what it has, with other delays.
+    if (frame + frames > end || (frame + frames < end && cut.fragments === 'one')) {
+      throw new Error(`segment ${index} ends at frame ${frame + frames}, planned is ${end}`);
+    }
     const first = firstOf(fragment, index, open);
     if (delay === null) {
       if (!init) throw new Error('a fragment before the init segment');
@@ -51,7 +56,6 @@ export async function cutVideo(stream: Readable, cut: VideoCut, sink: SegmentSin
         `segment ${index} is delayed by ${first.compositionOffset} ticks, those before by ${delay}`,
       );
     }
-    const frames = fragment.samples.length;
     if (durationOf(fragment.samples) !== frames * cut.frameTicks)
       throw new Error('frames of uneven duration');
     if (frame < start) {
@@ -66,9 +70,6 @@ export async function cutVideo(stream: Readable, cut: VideoCut, sink: SegmentSin
     await sink.write(mdatHeader(mediaSize));
     for await (const part of media) await sink.write(part);
     frame += frames;
-    if (frame > end || (frame < end && cut.fragments === 'one')) {
-      throw new Error(`segment ${index} ends at frame ${frame}, planned is ${end}`);
-    }
     if (frame === end) {
       const begin = cut.borders[position] as number;
       await sink.end({ start: begin * cut.frameTicks, duration: (end - begin) * cut.frameTicks });

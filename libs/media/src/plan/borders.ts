@@ -2,15 +2,21 @@ import { frameTime, type Grid } from './grid.js';
 
 /** The last piece joins its neighbour when it is shorter than this part of a segment. */
 const SHORTEST_TAIL = 0.25;
+/** With fewer frames an encoder has another delay than with more, and its init segment differs. */
+const FEWEST_FRAMES = 4;
 /** A border is taken at the first key frame that makes a copied segment this part of the wanted length. */
 const COPY_FILL = 0.75;
 
 /** First frame of each segment, and the frame count at the end: `borders[i]` to `borders[i + 1]` is segment i. */
 export function gridBorders(grid: Grid, frames: number, segmentSeconds: number): number[] {
-  const length = Math.max(1, Math.round((segmentSeconds * grid.fps.num) / grid.fps.den));
+  const length = Math.max(FEWEST_FRAMES, Math.round((segmentSeconds * grid.fps.num) / grid.fps.den));
   const borders: number[] = [];
   for (let frame = 0; frame < frames; frame += length) borders.push(frame);
-  if (borders.length > 1 && frames - (borders.at(-1) as number) < length * SHORTEST_TAIL) borders.pop();
+  if (
+    borders.length > 1 &&
+    frames - (borders.at(-1) as number) < Math.max(FEWEST_FRAMES, length * SHORTEST_TAIL)
+  )
+    borders.pop();
   borders.push(frames);
   return borders;
 }
