@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { run } from './run.mjs';
 import { Refusal, say } from './say.mjs';
 
-/** What we run that npm cannot bring: any of `names` will do; the package that has it, by package manager. */
+/** What we run that npm cannot bring: one of `names` is enough; the package that has it, by package manager. */
 export const PROGRAMS = {
   redis: {
     names: ['redis-server'],

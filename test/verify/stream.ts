@@ -9,7 +9,7 @@ import { checkBorders, checkSegments, checkTogether, type Extent, extentOf } fro
 export interface Expectation {
   /** The file that was uploaded; without it only the stream itself is judged. */
   source?: string;
-  /** `numbered`: the source's frames carry numbers (test/clips); `pictures`: any other video. */
+  /** `numbered`: the source's frames carry numbers (test/clips); `pictures`: every other video. */
   frames?: 'numbered' | 'pictures';
   /** False: the source's frames are not evenly spaced, and the grid decides which are shown. */
   constantRate?: boolean;

@@ -34,7 +34,7 @@ export async function failJob(
     [job.asset_id],
   );
   await manager.query(
-    `UPDATE spans SET status = 'cancelled', lease_expires_at = LEAST(lease_expires_at, now()), updated_at = now()
+    `UPDATE spans SET status = 'cancelled', updated_at = now()
      WHERE job_id = $1 AND status IN ('pending', 'running')`,
     [jobId],
   );

@@ -7,7 +7,7 @@ import {
   type TenantFact,
   VOD_MULTIVARIANT,
 } from '#contracts';
-import { recordFact } from '#events';
+import { failJob, recordFact } from '#events';
 import type { DataSource, EntityManager } from '#persistence';
 import { renditionsOf, toProgress } from '../progress/progress-facts.js';
 import type { Resources } from '../resources.js';
@@ -37,33 +37,11 @@ export class JobEnding {
 
   /** Job `failed` with the error's code, asset `deleting`; its cleanup is enqueued. */
   async fail(job: PackageJob, error: SluiceError): Promise<void> {
-    const fact = await this.database.transaction(async (manager) => {
-      if (!(await lockOpen(manager, job.id))) return null;
-      await manager.query(
-        `UPDATE assets SET status = 'deleting', deleting_since = now(), updated_at = now()
-         WHERE id = $1 AND status = 'provisional'`,
-        [job.assetId],
-      );
-      await manager.query(
-        `UPDATE spans SET status = 'cancelled', updated_at = now()
-         WHERE job_id = $1 AND status IN ('pending', 'running')`,
-        [job.id],
-      );
-      await manager.query(
-        `UPDATE jobs SET status = 'failed', error_code = $2, error_message = $3, completed_at = now(),
-           updated_at = now() WHERE id = $1`,
-        [job.id, error.code, error.message],
-      );
-      return recordFact(manager, job.id, {
-        type: 'processing_failed',
-        durable: true,
-        code: error.code,
-        message: error.message,
-      });
-    });
-    if (!fact) return;
-    await this.resources.queues.enqueue('cleanup', { assetId: job.assetId });
-    await this.resources.facts.publish(fact);
+    const { code, message } = error;
+    const failed = await this.database.transaction((manager) => failJob(manager, job.id, { code, message }));
+    if (!failed) return;
+    await this.resources.queues.enqueue('cleanup', { assetId: failed.assetId });
+    await this.resources.facts.publish(failed.fact);
   }
 
   private publishOnce(job: PackageJob, result: Record<string, unknown>): Promise<TenantFact | null> {
