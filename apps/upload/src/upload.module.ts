@@ -75,7 +75,10 @@ function outside({ name, environment, logger }: ServiceContext): Provider[] {
   ];
 }
 
-function withLogger({ environment: { STORAGE_DRIVER, STORAGE_DIR }, logger }: ServiceContext): Provider[] {
+function withLogger({
+  environment: { STORAGE_DRIVER, STORAGE_DIR, STORAGE_FSYNC },
+  logger,
+}: ServiceContext): Provider[] {
   return [
     {
       provide: ProgressService,
@@ -85,7 +88,12 @@ function withLogger({ environment: { STORAGE_DRIVER, STORAGE_DIR }, logger }: Se
     {
       provide: DigestService,
       useFactory: (rows: Rows, source: SourceReader) =>
-        new DigestService(rows, source, new DigestThreads({ STORAGE_DRIVER, STORAGE_DIR }), logger),
+        new DigestService(
+          rows,
+          source,
+          new DigestThreads({ STORAGE_DRIVER, STORAGE_DIR, STORAGE_FSYNC }),
+          logger,
+        ),
       inject: [Rows, SourceReader],
     },
     {

@@ -18,6 +18,8 @@ export class Environment {
   // Objects: chunks and media
   @IsIn(['directory']) STORAGE_DRIVER = 'directory';
   @IsString() @MinLength(1) STORAGE_DIR: string;
+  /** `false`: what was confirmed may be lost when the machine, not only a process, dies. */
+  @IsIn(['true', 'false']) STORAGE_FSYNC = 'true';
   /** Finished segments wait here until the store has confirmed them; local to a transcode process. */
   @IsString() @MinLength(1) SCRATCH_DIR = '/tmp/sluice-scratch';
 

@@ -17,9 +17,15 @@ const PUBLISH_ATTEMPTS = 20;
 /** Objects as files below one directory: temporary file, fsync, rename, fsync of the directory (S0-06). */
 export class DirectoryStore implements ObjectStore {
   private readonly temporary: string;
+  private readonly sync: boolean;
 
-  constructor(private readonly root: string) {
+  /** Without `sync` nothing waits for the disk: a process may die, the machine may not. */
+  constructor(
+    private readonly root: string,
+    { sync = true }: { sync?: boolean } = {},
+  ) {
     this.temporary = join(root, TEMPORARY);
+    this.sync = sync;
   }
 
   async put(
@@ -28,7 +34,10 @@ export class DirectoryStore implements ObjectStore {
     options: PutOptions = {},
   ): Promise<{ size: number; sha256: string }> {
     const target = join(this.root, checkKey(key));
-    const { path, size, sha256 } = await writeTemporary(this.temporary, body, options);
+    const { path, size, sha256 } = await writeTemporary(this.temporary, body, {
+      ...options,
+      sync: this.sync,
+    });
     try {
       await this.publish(path, target);
     } catch (error) {
@@ -129,6 +138,7 @@ export class DirectoryStore implements ObjectStore {
       try {
         const made = await mkdir(parent, { recursive: true });
         await rename(from, target);
+        if (!this.sync) return;
         const top = made === undefined ? parent : dirname(made);
         for (let folder = parent; ; folder = dirname(folder)) {
           await syncFolder(folder);

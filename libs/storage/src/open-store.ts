@@ -3,7 +3,12 @@ import type { Environment } from '#config';
 import { DirectoryStore } from './directory-store.js';
 import type { ObjectStore } from './port.js';
 
+export type StorageEnvironment = Pick<Environment, 'STORAGE_DRIVER' | 'STORAGE_DIR'> &
+  Partial<Pick<Environment, 'STORAGE_FSYNC'>>;
+
 /** The store that the environment names. Needs nothing to exist yet; `check()` says whether it works. */
-export function openStore(environment: Pick<Environment, 'STORAGE_DRIVER' | 'STORAGE_DIR'>): ObjectStore {
-  return new DirectoryStore(resolve(environment.STORAGE_DIR));
+export function openStore(environment: StorageEnvironment): ObjectStore {
+  return new DirectoryStore(resolve(environment.STORAGE_DIR), {
+    sync: environment.STORAGE_FSYNC !== 'false',
+  });
 }

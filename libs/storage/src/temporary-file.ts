@@ -14,19 +14,19 @@ export interface WrittenFile {
 }
 
 /**
- * Writes the body to a new file in `folder`, verified and fsynced. On any failure the file is gone,
+ * Writes the body to a new file in `folder`, verified and, with `sync`, fsynced. On any failure the file is gone,
  * the body is destroyed, and the error says whose it was: the body's own, or the file system's.
  */
 export async function writeTemporary(
   folder: string,
   body: Readable | Buffer,
-  options: PutOptions,
+  { sync, ...options }: PutOptions & { sync: boolean },
 ): Promise<WrittenFile> {
   const path = join(folder, randomUUID());
   const handle = await create(folder, path);
   try {
     const written = await fill(handle, body, options);
-    await fileSystem(handle.sync());
+    if (sync) await fileSystem(handle.sync());
     await handle.close();
     return { path, ...written };
   } catch (error) {

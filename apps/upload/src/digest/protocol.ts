@@ -1,7 +1,5 @@
-import type { Environment } from '#config';
 import type { ErrorCode } from '#contracts';
-
-export type StorageEnvironment = Pick<Environment, 'STORAGE_DRIVER' | 'STORAGE_DIR'>;
+import type { StorageEnvironment } from '#storage';
 
 export interface DigestWorkerData {
   storage: StorageEnvironment;

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { SluiceError } from '#contracts';
-import type { DigestAnswer, DigestOrder, StorageEnvironment } from './protocol.js';
+import type { StorageEnvironment } from '#storage';
+import type { DigestAnswer, DigestOrder } from './protocol.js';
 
 /** Two files at a time: more would only share the same disk and cores. */
 const AT_ONCE = 2;
