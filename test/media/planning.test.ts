@@ -221,6 +221,7 @@ describe('the plan', () => {
     ]);
     expect(plan.renditions.filter((r) => r.inStartSet).map((r) => r.name)).toEqual(['720p', 'audio']);
     expect(plan.spans.map((s) => s.kind).slice(0, 2)).toEqual(['copy', 'audio']);
+    expect(plan.spans.every((s) => s.waitsFor === null)).toBe(true);
     expect(plan.audio?.channels).toBe(2);
   });
 
@@ -230,6 +231,17 @@ describe('the plan', () => {
     const [start, first] = plan.spans.filter((s) => s.kind === 'video');
     expect(start).toMatchObject({ renditions: ['240p'], firstSegment: 0, segmentCount: 1 });
     expect(first).toMatchObject({ firstSegment: 0, seekSeconds: null, skipTo: { '240p': 1 } });
+    const opening = plan.spans.filter((s) => s.waitsFor === null);
+    expect(opening.map((s) => [s.renditions, s.firstSegment, s.segmentCount])).toEqual([
+      [['audio'], 0, 1],
+      [['240p'], 0, 1],
+    ]);
+    expect(new Set(plan.spans.map((s) => s.waitsFor))).toEqual(new Set([null, plan.spans.indexOf(start!)]));
+    const audio = plan.spans.filter((s) => s.kind === 'audio').map((s) => [s.firstSegment, s.segmentCount]);
+    expect(audio).toEqual([
+      [0, 1],
+      [1, plan.borders.length - 2],
+    ]);
     expect(planJob(analysis({ copyObstacle: 'because' }), options)).toEqual(plan);
   });
 

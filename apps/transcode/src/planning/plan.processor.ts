@@ -10,8 +10,9 @@ import type { ObjectStore } from '#storage';
 import { ChunkedSource } from '../source/chunked-source.js';
 import { SourceServer } from '../source/source-server.js';
 import { JobEnded, Lease } from '../spans/lease.js';
+import { enqueueSpans } from '../spans/span-queue.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER, STORE } from '../tokens.js';
-import { type PlanClaim, PlanRepository, type QueuedSpan } from './plan.repository.js';
+import { type PlanClaim, PlanRepository } from './plan.repository.js';
 
 const LOOK_AGAIN_MS = 500;
 
@@ -76,7 +77,7 @@ export class PlanProcessor {
       );
       const stored = await this.plans.store(claim, plan);
       if (!stored) return undefined;
-      await this.enqueue(stored.spans);
+      await enqueueSpans(this.producer, stored.spans);
       await this.publisher.publish(stored.fact);
       return undefined;
     } catch (error) {
@@ -91,15 +92,6 @@ export class PlanProcessor {
       lease.stop();
     }
   };
-
-  private async enqueue(spans: QueuedSpan[]): Promise<void> {
-    for (const queue of ['follower', 'span'] as const) {
-      await this.producer.enqueueAll(
-        queue,
-        spans.filter((span) => span.queue === queue),
-      );
-    }
-  }
 
   private async fail(claim: PlanClaim, code: ErrorCode, message: string): Promise<void> {
     this.logger.warn({ job_id: claim.jobId, code }, message);

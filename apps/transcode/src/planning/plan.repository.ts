@@ -1,16 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  type ErrorCode,
-  type QueueName,
-  type SpanPayload,
-  type TenantFact,
-  toQueuePriority,
-} from '#contracts';
+import type { ErrorCode, TenantFact } from '#contracts';
 import { failJob, recordFact } from '#events';
-import type { Plan, PlannedSpan } from '#media';
+import type { Plan } from '#media';
 import type { DataSource, EntityManager } from '#persistence';
 import type { Extension } from '../spans/lease.js';
+import type { SpanParams } from '../spans/span-params.js';
+import { type QueuedSpan, queuedSpan } from '../spans/span-queue.js';
 import { DATA_SOURCE } from '../tokens.js';
 
 export interface PlanClaim {
@@ -20,18 +16,6 @@ export interface PlanClaim {
   lease: number;
   priority: number;
 }
-
-export interface QueuedSpan {
-  queue: Extract<QueueName, 'span' | 'follower'>;
-  payload: SpanPayload;
-  options: { priority: number };
-}
-
-/** Spans of the same job run in their order; the start span and the followers come first. */
-const LOWEST_POSITION = 999;
-export const spanQueue = (kind: PlannedSpan['kind']) => (kind === 'video' ? 'span' : 'follower');
-export const spanPriority = (jobPriority: number, position: number) =>
-  toQueuePriority(jobPriority) + Math.min(position, LOWEST_POSITION);
 
 /** The rows that a plan makes: all of them in one transaction, or none. */
 @Injectable()
@@ -162,6 +146,7 @@ async function insertRenditions(manager: EntityManager, claim: PlanClaim, plan: 
   );
 }
 
+/** Answers those that can be begun at once. */
 async function insertSpans(manager: EntityManager, claim: PlanClaim, plan: Plan): Promise<QueuedSpan[]> {
   const rows = plan.spans.map((span, position) => ({
     id: randomUUID(),
@@ -170,7 +155,11 @@ async function insertSpans(manager: EntityManager, claim: PlanClaim, plan: Plan)
     renditions: span.renditions,
     first_segment: span.firstSegment,
     segment_count: span.segmentCount,
-    params: { seekSeconds: span.seekSeconds, skipTo: span.skipTo },
+    params: {
+      seekSeconds: span.seekSeconds,
+      skipTo: span.skipTo,
+      waitsFor: span.waitsFor,
+    } satisfies SpanParams,
   }));
   await manager.query(
     `INSERT INTO spans (id, tenant_id, job_id, kind, position, renditions, first_segment, segment_count, params)
@@ -179,9 +168,7 @@ async function insertSpans(manager: EntityManager, claim: PlanClaim, plan: Plan)
        segment_count integer, params jsonb)`,
     [claim.tenantId, claim.jobId, JSON.stringify(rows)],
   );
-  return rows.map((row) => ({
-    queue: spanQueue(row.kind),
-    payload: { jobId: claim.jobId, spanId: row.id },
-    options: { priority: spanPriority(claim.priority, row.position) },
-  }));
+  return rows
+    .filter((row) => row.params.waitsFor === null)
+    .map((row) => queuedSpan({ ...row, job_id: claim.jobId, priority: claim.priority }));
 }

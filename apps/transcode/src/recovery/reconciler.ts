@@ -4,18 +4,10 @@ import { toQueuePriority } from '#contracts';
 import type { Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import type { QueueProducer } from '#queue';
-import { spanPriority, spanQueue } from '../planning/plan.repository.js';
+import { IS_WAITING, queuedSpan, type SpanEntry } from '../spans/span-queue.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER } from '../tokens.js';
 
 const MOST_AT_ONCE = 500;
-
-interface DueSpan {
-  id: string;
-  job_id: string;
-  kind: 'video' | 'copy' | 'audio';
-  position: number;
-  priority: number;
-}
 
 /**
  * Adds again, every few seconds, what rows call due: the queue may have lost it, or the process that was
@@ -76,14 +68,13 @@ export class Reconciler {
        FROM spans JOIN jobs ON jobs.id = spans.job_id
        WHERE jobs.status = 'processing'
          AND (spans.status = 'pending' OR (spans.status = 'running' AND spans.lease_expires_at < now()))
+         AND NOT ${IS_WAITING}
        ORDER BY jobs.priority DESC, jobs.created_at, spans.position LIMIT $1`,
       [MOST_AT_ONCE],
-    )) as DueSpan[];
+    )) as SpanEntry[];
     for (const span of due) {
-      const payload = { jobId: span.job_id, spanId: span.id };
-      await this.producer.revive(spanQueue(span.kind), payload, {
-        priority: spanPriority(span.priority, span.position),
-      });
+      const { queue, payload, options } = queuedSpan(span);
+      await this.producer.revive(queue, payload, options);
     }
   }
 }

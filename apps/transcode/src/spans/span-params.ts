@@ -4,4 +4,6 @@ export interface SpanParams {
   seekSeconds: number | null;
   /** Renditions whose first segments are another span's: where this one begins with them. */
   skipTo: Record<string, number>;
+  /** Position of the job's span that must be done before this one may be claimed; null: none. */
+  waitsFor: number | null;
 }

@@ -169,12 +169,13 @@ const skippedFrames = (span: ClaimedSpan, { rendition, firstSegment }: MissingOu
 
 function commandFor(span: ClaimedSpan, outputs: MissingOutput[], targets: string[], url: string): string[] {
   const target = targets[0] as string;
-  if (span.kind === 'audio') return audioRun(span.plan, url, target);
+  if (span.kind === 'audio') return audioRun(span.plan, url, target, endOf(span));
   if (span.kind === 'copy') return copyRun(span.plan, url, target);
   return videoRun(span.plan, {
     source: url,
     seekSeconds: span.params.seekSeconds,
     endSegment: endOf(span),
+    urgent: makesPlayable(span),
     outputs: outputs.map((output, i) => ({ ...output, target: targets[i] as string })),
   });
 }

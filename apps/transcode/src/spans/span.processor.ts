@@ -8,6 +8,7 @@ import { ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER } from '../tokens.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { JobEnded, Lease } from './lease.js';
 import { type ClaimedSpan, SpanRepository } from './span.repository.js';
+import { enqueueSpans } from './span-queue.js';
 import { SpanRunner } from './span-runner.js';
 
 /** The same work is tried once more, then the job fails with the reason (S4-04). */
@@ -33,7 +34,7 @@ export class SpanProcessor {
     const seconds = this.environment.LEASE_SECONDS;
     const claim = await this.spans.claim(spanId, this.worker.id, seconds);
     if (claim.kind === 'nothing-to-do') return undefined;
-    if (claim.kind === 'held-by-other') return { retryInMs: LOOK_AGAIN_MS };
+    if (claim.kind === 'not-now') return { retryInMs: LOOK_AGAIN_MS };
     const { span } = claim;
     if (span.uncleanDeaths >= UNCLEAN_DEATHS) {
       await this.fail(
@@ -46,8 +47,7 @@ export class SpanProcessor {
     const lease = new Lease(seconds, () => this.spans.extend(span, seconds), signal);
     try {
       await this.runner.run(span, lease.signal);
-      if ((await this.spans.finish(span)) === 'last')
-        await this.producer.enqueue('package', { jobId: span.jobId });
+      await this.goOn(span);
       return undefined;
     } catch (error) {
       return this.giveUp(span, error, signal.aborted, lease.signal.aborted);
@@ -55,6 +55,13 @@ export class SpanProcessor {
       lease.stop();
     }
   };
+
+  /** The row first, then what it has made possible. */
+  private async goOn(span: ClaimedSpan): Promise<void> {
+    const finished = await this.spans.finish(span);
+    if (finished.kind === 'last') await this.producer.enqueue('package', { jobId: span.jobId });
+    if (finished.kind === 'more') await enqueueSpans(this.producer, finished.next);
+  }
 
   private async giveUp(span: ClaimedSpan, error: unknown, stopping: boolean, lost: boolean) {
     const ids = { job_id: span.jobId, span_id: span.id, lease: span.lease };

@@ -6,10 +6,12 @@ import type { DataSource } from '#persistence';
 import { DATA_SOURCE } from '../tokens.js';
 import type { Extension } from './lease.js';
 import type { SpanParams } from './span-params.js';
+import { IS_WAITING, type QueuedSpan, queuedSpan, type SpanEntry } from './span-queue.js';
 
 export interface ClaimedSpan {
   id: string;
   jobId: string;
+  position: number;
   kind: 'video' | 'copy' | 'audio';
   renditions: RenditionName[];
   firstSegment: number;
@@ -28,12 +30,14 @@ export interface ClaimedSpan {
 
 export type Claim =
   | { kind: 'claimed'; span: ClaimedSpan }
-  | { kind: 'held-by-other' }
+  /** Another worker has it, or one that it waits for is not done. */
+  | { kind: 'not-now' }
   | { kind: 'nothing-to-do' };
 
 interface SpanRow {
   id: string;
   job_id: string;
+  position: number;
   kind: ClaimedSpan['kind'];
   renditions: RenditionName[];
   first_segment: number;
@@ -58,17 +62,18 @@ export class SpanRepository {
          unclean_deaths = unclean_deaths + (spans.status = 'running')::int
        FROM jobs WHERE spans.id = $1 AND jobs.id = spans.job_id AND jobs.status = 'processing'
          AND (spans.status = 'pending' OR (spans.status = 'running' AND spans.lease_expires_at < now()))
+         AND NOT ${IS_WAITING}
        RETURNING spans.*, jobs.priority, jobs.plan`,
       [spanId, workerId, leaseSeconds],
     )) as [SpanRow[], number];
     const row = rows[0];
     if (row) return { kind: 'claimed', span: await this.withStored(row) };
-    const held = (await this.dataSource.query(
+    const open = (await this.dataSource.query(
       `SELECT 1 FROM spans JOIN jobs ON jobs.id = spans.job_id
-       WHERE spans.id = $1 AND spans.status = 'running' AND jobs.status = 'processing'`,
+       WHERE spans.id = $1 AND spans.status IN ('pending', 'running') AND jobs.status = 'processing'`,
       [spanId],
     )) as unknown[];
-    return { kind: held.length > 0 ? 'held-by-other' : 'nothing-to-do' };
+    return { kind: open.length > 0 ? 'not-now' : 'nothing-to-do' };
   }
 
   /** Fenced by the lease's number; learns on the way whether the job is still wanted. */
@@ -87,9 +92,9 @@ export class SpanRepository {
 
   /**
    * Ends a span of which every segment has a row, and says whether it was the job's last open one. `lost`:
-   * another worker has it. Throws `segments_missing` when something was confirmed and yet has no row.
+   * another worker has it. `next`: those that have waited for it. Throws `segments_missing` when something was confirmed and yet has no row.
    */
-  async finish(span: ClaimedSpan): Promise<'last' | 'more' | 'lost'> {
+  async finish(span: ClaimedSpan): Promise<{ kind: 'last' | 'lost' } | { kind: 'more'; next: QueuedSpan[] }> {
     const [rows] = (await this.dataSource.query(
       `UPDATE spans SET status = 'done', lease_owner = NULL, lease_expires_at = NULL, updated_at = now()
        WHERE id = $1 AND lease_number = $2 AND status = 'running' AND NOT EXISTS (
@@ -105,13 +110,22 @@ export class SpanRepository {
       if ((await this.extend(span, 1)) === 'held') {
         throw new SluiceError('segments_missing', 'Segments of this work are not stored; it is done again.');
       }
-      return 'lost';
+      return { kind: 'lost' };
     }
     const open = (await this.dataSource.query(
       `SELECT 1 FROM spans WHERE job_id = $1 AND status <> 'done' LIMIT 1`,
       [span.jobId],
     )) as unknown[];
-    return open.length === 0 ? 'last' : 'more';
+    return open.length === 0 ? { kind: 'last' } : { kind: 'more', next: await this.waitingFor(span) };
+  }
+
+  private async waitingFor(span: ClaimedSpan): Promise<QueuedSpan[]> {
+    const rows = (await this.dataSource.query(
+      `SELECT id, job_id, kind, position, $3::integer AS priority FROM spans
+       WHERE job_id = $1 AND status = 'pending' AND (params ->> 'waitsFor')::integer = $2 ORDER BY position`,
+      [span.jobId, span.position, span.priority],
+    )) as SpanEntry[];
+    return rows.map(queuedSpan);
   }
 
   /** Gives it back without blame (SIGTERM), or with one more attempt counted. */
@@ -152,6 +166,7 @@ export class SpanRepository {
     return {
       id: row.id,
       jobId: row.job_id,
+      position: row.position,
       kind: row.kind,
       renditions: row.renditions,
       firstSegment: row.first_segment,

@@ -21,6 +21,8 @@ export interface VideoRun {
   seekSeconds: number | null;
   /** One past the last segment. */
   endSegment: number;
+  /** Somebody waits for this run: more frames are decoded at once, for more memory. The pictures are the same. */
+  urgent?: boolean;
   outputs: VideoOutput[];
 }
 
@@ -56,12 +58,15 @@ const FRAGMENTS = [
   ],
 ];
 
+const DECODER_THREADS = { usual: 2, urgent: 4 };
+
 /** One decode, all encoded rungs of a span. */
 export function videoRun(plan: Plan, run: VideoRun): string[] {
   const command = ffmpeg(run.source).inputOptions([
     ...['-copyts', '-noaccurate_seek'],
     ...(run.seekSeconds === null ? [] : ['-ss', run.seekSeconds.toFixed(6)]),
-    ...['-threads', '2', ...inputGuards(plan.container)],
+    ...['-threads', String(run.urgent ? DECODER_THREADS.urgent : DECODER_THREADS.usual)],
+    ...inputGuards(plan.container),
   ]);
   command.complexFilter(videoFilters(plan, run));
   run.outputs.forEach((output, i) => {
@@ -126,11 +131,19 @@ function keyFrameTimes(plan: Plan, firstSegment: number, endSegment: number): st
     .join(',');
 }
 
-/** The audio track, from time 0 to the end of the video, whatever the source's track does; whole AAC frames. */
-export function audioRun(plan: Plan, source: string, target: string): string[] {
+/** What the encoder has looked at beyond a frame is part of the frame: so much more than is wanted is encoded. */
+const AAC_LOOKAHEAD_FRAMES = 8;
+
+/**
+ * The audio track in whole AAC frames, whatever the source's track does: always from time 0, so that runs
+ * that end at different segments give the same frames. `endSegment`: one past the last that is wanted.
+ */
+export function audioRun(plan: Plan, source: string, target: string, endSegment?: number): string[] {
   if (!plan.audio) throw new Error('a plan without audio');
   const { streamIndex, channels, sampleRate, bitRate } = plan.audio;
-  const samples = (plan.audioBorders.at(-1) as number) * AAC_FRAME;
+  const end = plan.audioBorders.at(-1) as number;
+  const wanted = endSegment === undefined ? end : (plan.audioBorders[endSegment] as number);
+  const samples = Math.min(end, wanted + AAC_LOOKAHEAD_FRAMES) * AAC_FRAME;
   const command = ffmpeg(source)
     .inputOptions(['-copyts', ...inputGuards(plan.container)])
     .complexFilter([

@@ -1,7 +1,7 @@
 import type { SourceReader } from '../probe/source.js';
 import { type Box, boxesIn, findBox, requireBox } from './boxes.js';
 
-/** What a movie's index says of its video track; times in ticks of the track, as presented (edit list applied). */
+/** What a movie's index says of one track; times in ticks of the track, as presented (edit list applied). */
 export interface TrackIndex {
   timescale: number;
   frames: number;
@@ -11,7 +11,7 @@ export interface TrackIndex {
   endTicks: number;
   /** The one duration of all frames (the last may differ), else null. */
   frameTicks: number | null;
-  /** `delay`: how much later than it is decoded a key frame is shown. */
+  /** Of a video track. `delay`: how much later than it is decoded a key frame is shown. */
   sync: { ticks: number; delay: number; offset: number; size: number }[];
   /** One past the last byte that a sample needs. */
   endOffset: number;
@@ -61,6 +61,7 @@ function index(moov: Buffer, trackId: number): TrackIndex | null {
   const stbl = requireBox(moov, 'mdia/minf/stbl', track);
   const edit = readEdit(moov, findBox(moov, 'edts/elst', track));
   if (!edit) return null;
+  const isSound = handlerOf(moov, track) === 'soun';
 
   const sizes = sampleSizes(moov, requireBox(moov, 'stsz', stbl));
   const frames = sizes.count;
@@ -86,20 +87,24 @@ function index(moov: Buffer, trackId: number): TrackIndex | null {
     if (ticks < result.start) result.start = ticks;
     if (ticks + duration > result.end) result.end = ticks + duration;
     if (offset + size > result.endOffset) result.endOffset = offset + size;
-    if (syncNumbers === null || syncNumbers[nextSync] === i + 1) {
+    if (!isSound && (syncNumbers === null || syncNumbers[nextSync] === i + 1)) {
       sync.push({ ticks, delay: composition, offset, size });
       nextSync++;
     }
     dts += duration;
   }
-  if (result.start !== delay && edit.mediaTime > 0) return null;
-  const editTicks = (edit.duration * timescale) / movieTimescale;
+  const editEnd = edit.duration > 0 ? delay + (edit.duration * timescale) / movieTimescale : result.end;
   const frameTicks = decode.constant(frames);
-  if (
-    edit.duration > 0 &&
-    editTicks < result.end - delay - 1.5 * (frameTicks ?? (result.end - result.start) / frames)
-  )
-    return null;
+  if (isSound) {
+    // The encoder's priming lies before the edit in nearly every file; demuxers drop it and what lies behind.
+    result.start = Math.max(result.start, delay);
+    result.end = Math.min(result.end, editEnd);
+    if (result.end <= result.start) return null;
+  } else {
+    if (result.start !== delay && edit.mediaTime > 0) return null;
+    const frame = frameTicks ?? (result.end - result.start) / frames;
+    if (editEnd < result.end - 1.5 * frame) return null;
+  }
   const stsd = requireBox(moov, 'stsd', stbl);
   return {
     timescale,
@@ -122,6 +127,11 @@ function trackOf(moov: Buffer, root: Box, trackId: number): Box | null {
   }
   return null;
 }
+
+const handlerOf = (moov: Buffer, track: Box) => {
+  const { start } = requireBox(moov, 'mdia/hdlr', track);
+  return moov.toString('latin1', start + 8, start + 12);
+};
 
 const readMdhdTimescale = (moov: Buffer, box: Box) => {
   const timescale = moov.readUInt32BE(box.start + (moov[box.start] === 1 ? 20 : 12));

@@ -60,6 +60,8 @@ export interface PlannedSpan {
   seekSeconds: number | null;
   /** Renditions of the span that begin later than it, with their first segment: the rest is another span's. */
   skipTo: Record<string, number>;
+  /** Place in `spans` of one that must be done before this one begins: what somebody waits for has the processors. */
+  waitsFor: number | null;
 }
 
 export interface PlanOptions {
@@ -179,7 +181,8 @@ function audioRendition(
 
 /**
  * Followers (copied rung, audio) and spans. With nothing to copy, the first segment of the lowest rung is
- * a span of its own: it costs one more decode of a few seconds and makes the stream playable at once.
+ * a span of its own, and so is that of the audio: it costs one more decode of a few seconds and makes the
+ * stream playable at once. All the rest waits for that rung's segment.
  */
 function planWork(
   source: SourceAnalysis,
@@ -190,27 +193,26 @@ function planWork(
   options: PlanOptions,
 ): PlannedSpan[] {
   const segmentCount = borders.length - 1;
-  const whole = { firstSegment: 0, segmentCount, seekSeconds: null, skipTo: {} };
+  const fromStart = { seekSeconds: null, skipTo: {}, waitsFor: null };
+  const whole = { firstSegment: 0, segmentCount, ...fromStart };
   const spans: PlannedSpan[] = [];
   const copied = renditions.find((r) => r.mode === 'copy');
   const encoded = renditions.filter((r) => r.kind === 'video' && r.mode === 'encode').map((r) => r.name);
+  const hasAudio = renditions.some((r) => r.kind === 'audio');
+  const lowest = encoded.at(-1);
+  const startsAlone = !copied && lowest !== undefined && segmentCount > 1 && encoded.length > 1;
+  const audio = { kind: 'audio' as const, renditions: ['audio' as const] };
+  let waitsFor: number | null = null;
   if (copied) spans.push({ kind: 'copy', renditions: [copied.name], ...whole });
-  if (renditions.some((r) => r.kind === 'audio'))
-    spans.push({ kind: 'audio', renditions: ['audio'], ...whole });
+  if (startsAlone) {
+    const opening = { firstSegment: 0, segmentCount: 1, ...fromStart };
+    if (hasAudio) spans.push({ ...audio, ...opening });
+    waitsFor = spans.push({ kind: 'video', renditions: [lowest], ...opening }) - 1;
+    if (hasAudio)
+      spans.push({ ...audio, ...fromStart, firstSegment: 1, segmentCount: segmentCount - 1, waitsFor });
+  } else if (hasAudio) spans.push({ ...audio, ...whole });
   if (encoded.length === 0) return spans;
 
-  const lowest = encoded.at(-1) as Quality;
-  const startsAlone = !copied && segmentCount > 1 && encoded.length > 1;
-  if (startsAlone) {
-    spans.push({
-      kind: 'video',
-      renditions: [lowest],
-      firstSegment: 0,
-      segmentCount: 1,
-      seekSeconds: null,
-      skipTo: {},
-    });
-  }
   const margin = SEEK_MARGIN[source.container] ?? 0;
   for (const range of planSpans(
     grid,
@@ -226,6 +228,7 @@ function planWork(
       ...range,
       seekSeconds: range.firstSegment === 0 || seek <= source.timeline.startSeconds ? null : seek,
       skipTo: startsAlone && range.firstSegment === 0 ? { [lowest]: 1 } : {},
+      waitsFor,
     });
   }
   return spans;
