@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '#testing';
 import {
   assembled,
+  codeOf,
   complete,
   created,
   eventsOf,
@@ -28,8 +29,6 @@ beforeAll(async () => {
   url = stack.uploads[0]!;
 });
 afterAll(() => stack?.stop());
-
-const codeOf = ({ status, body }: { status: number; body: { code?: string } }) => [status, body.code];
 
 describe('chunks that arrive', () => {
   it('S3-06 come in any order and in parallel, and make exactly the file', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   assembled,
   call,
+  codeOf,
   created,
   expectNothingLeft,
   jobOf,
@@ -25,7 +26,6 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-const codeOf = ({ status, body }: { status: number; body: { code?: string } }) => [status, body.code];
 const text = (fields: Record<string, unknown>) =>
   Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)]));
 

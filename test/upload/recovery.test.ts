@@ -1,20 +1,17 @@
-import { randomUUID } from 'node:crypto';
-import { utimes } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chunkKey, FACTS_STREAM } from '#contracts';
+import { FACTS_STREAM } from '#contracts';
 import { createRedis } from '#queue';
 import { waitFor } from '#testing';
 import {
-  assembled,
+  codeOf,
   complete,
   created,
   eventsOf,
+  expectExpired,
   expectNothingLeft,
-  jobOf,
   look,
-  objects,
+  overdue,
   put,
   sha256,
   startUploads,
@@ -32,30 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-const codeOf = ({ status, body }: { status: number; body: { code?: string } }) => [status, body.code];
-const age = (key: string, at: Date) => utimes(join(stack.storageDir, key), at, at);
-const LONG_AGO = new Date(Date.now() - 2 * 3_600_000);
-
 describe('killed uploads', () => {
-  it('S3-13 between store and row leave an object that a later sweep removes, and only that', async () => {
-    const file = videoBytes(2000);
-    const { session_id: id } = await created(url, { size: 2000 });
-    await put(url, id, 0, file.subarray(0, 1000));
-    const [adopted] = await objects(stack, id);
-    const [orphan, young, foreign] = [
-      chunkKey(id, 1000, 'dead'),
-      chunkKey(id, 1000, 'onitsway'),
-      chunkKey(randomUUID(), 0, 'dead'),
-    ];
-    for (const key of [orphan, young, foreign]) await stack.store.put(key, file.subarray(1000));
-    for (const key of [adopted!, orphan, foreign]) await age(key, LONG_AGO);
-    await stack.restart('upload');
-    await waitFor(async () => (await objects(stack)).length === 2, { what: 'the orphans to be swept' });
-    expect((await objects(stack, id)).sort()).toEqual([adopted, young].sort());
-    expect((await put(url, id, 1000, file.subarray(1000))).body.data.status).toBe('completed');
-    expect((await assembled(stack, id)).equals(file)).toBe(true);
-  });
-
   it('in the middle of a chunk have confirmed nothing, and the client sends it again', async () => {
     const file = videoBytes(4000);
     const { session_id: id } = await created(url, { size: 4000 });
@@ -82,79 +56,23 @@ describe('killed uploads', () => {
     expect(again.body.data).toMatchObject({ written: false, status: 'completed' });
     expect(await eventsOf(stack, id)).toEqual(['upload_started', 'upload_completed']);
   });
-
-  it('after the last row are completed by the sweep when nobody asks', async () => {
-    const { session_id: id } = await created(url, { size: 1001 });
-    await put(url, id, 0, videoBytes(1000));
-    await stack.query(
-      `UPDATE upload_sessions SET file_size = 1000, updated_at = now() - interval '2 minutes' WHERE id = $1`,
-      [id],
-    );
-    await stack.restart('upload');
-    await waitFor(async () => (await jobOf(stack, id)).source_complete, { what: 'the sweep to complete it' });
-  });
-
-  it('before the digest was written get it from the sweep', async () => {
-    const file = videoBytes(1000);
-    const { session_id: id } = await created(url, {});
-    await put(url, id, 0, file);
-    await waitFor(async () => (await look(url, id)).body.data.sha256, { what: 'the first digest' });
-    await stack.query(
-      `UPDATE assets SET sha256 = NULL WHERE id = (SELECT asset_id FROM upload_sessions WHERE id = $1)`,
-      [id],
-    );
-    await stack.query(
-      `UPDATE upload_sessions SET sha256 = NULL, completed_at = now() - interval '2 minutes' WHERE id = $1`,
-      [id],
-    );
-    await stack.restart('upload');
-    await waitFor(async () => (await jobOf(stack, id)).asset_sha256 === sha256(file), { what: 'the digest' });
-  });
 });
 
 describe('expired sessions', () => {
-  const overdue = async () => {
-    const { session_id: id } = await created(url, { size: 2000 });
-    await put(url, id, 0, videoBytes(1000));
-    await stack.query(`UPDATE upload_sessions SET expires_at = now() - interval '1 second' WHERE id = $1`, [
-      id,
-    ]);
-    return id;
-  };
-  const expectExpired = async (id: string) => {
-    expect(await jobOf(stack, id)).toMatchObject({
-      status: 'failed',
-      error_code: 'session_expired',
-      asset_status: 'deleting',
-    });
-    expect(await eventsOf(stack, id)).toEqual(['upload_started', 'session_expired']);
-    await waitFor(async () => (await objects(stack, id)).length === 0, { what: 'the objects to go' });
-    await expectNothingLeft(stack, id);
-  };
-
   it('S3-13 end when they are touched: a chunk is 410', async () => {
-    const id = await overdue();
+    const id = await overdue(stack);
     expect(codeOf(await put(url, id, 1000, videoBytes(1000)))).toEqual([410, 'session_expired']);
-    await expectExpired(id);
+    await expectExpired(stack, id);
     expect(codeOf(await put(url, id, 1000, videoBytes(1000)))).toEqual([410, 'session_expired']);
   });
 
   it('S3-13 end when they are looked at or completed', async () => {
-    const looked = await overdue();
+    const looked = await overdue(stack);
     expect((await look(url, looked)).body.data.status).toBe('expired');
-    await expectExpired(looked);
-    const asked = await overdue();
+    await expectExpired(stack, looked);
+    const asked = await overdue(stack);
     expect(codeOf(await complete(url, asked))).toEqual([410, 'session_expired']);
-    await expectExpired(asked);
-  });
-
-  it('S3-13 end by the sweep when nobody comes back', async () => {
-    const ids = [await overdue(), await overdue()];
-    await stack.restart('upload');
-    for (const id of ids) {
-      await waitFor(async () => (await jobOf(stack, id)).status === 'failed', { what: 'the sweep' });
-      await expectExpired(id);
-    }
+    await expectExpired(stack, asked);
   });
 });
 

@@ -4,6 +4,7 @@ import { QueueProducer } from '#queue';
 import {
   assembled,
   cancel,
+  codeOf,
   complete,
   create,
   created,
@@ -32,7 +33,6 @@ afterAll(async () => {
   await stack?.stop();
 });
 
-const codeOf = ({ status, body }: { status: number; body: { code?: string } }) => [status, body.code];
 const entry = (queue: 'plan' | 'cleanup', id: string) => queues.queue(queue).getJob(id);
 
 describe('a new session', () => {

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { expect } from 'vitest';
 import type { ChunkData, CreateSessionData, CreateSessionRequest, SessionData } from '#contracts';
 import { DirectoryStore, type ObjectStore } from '#storage';
-import { type Stack, startStack } from '#testing';
+import { type Stack, startStack, waitFor } from '#testing';
 
 export interface UploadStack extends Stack {
   store: ObjectStore;
@@ -155,4 +155,30 @@ export async function temporaryFiles({ storageDir }: UploadStack): Promise<numbe
 export async function expectNothingLeft(stack: UploadStack, sessionId: string): Promise<void> {
   expect(await objects(stack, sessionId)).toEqual([]);
   expect(await rowsOf(stack, sessionId)).toEqual([]);
+}
+
+/** What a refusal is recognised by. */
+export const codeOf = ({ status, body }: { status: number; body: { code?: string } }) => [status, body.code];
+
+/** A session with one chunk of two, whose time has passed. */
+export async function overdue(stack: UploadStack, url = stack.uploads[0]!): Promise<string> {
+  const { session_id: id } = await created(url, { size: 2000 });
+  await put(url, id, 0, videoBytes(1000));
+  await stack.query(`UPDATE upload_sessions SET expires_at = now() - interval '1 second' WHERE id = $1`, [
+    id,
+  ]);
+  return id;
+}
+
+/** Ended once, and nothing of it is left. */
+export async function expectExpired(stack: UploadStack, id: string): Promise<void> {
+  expect(await jobOf(stack, id)).toMatchObject({
+    status: 'failed',
+    error_code: 'session_expired',
+    asset_status: 'deleting',
+    refs: 0,
+  });
+  expect(await eventsOf(stack, id)).toEqual(['upload_started', 'session_expired']);
+  await waitFor(async () => (await objects(stack, id)).length === 0, { what: 'the objects to go' });
+  await expectNothingLeft(stack, id);
 }

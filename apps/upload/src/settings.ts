@@ -31,5 +31,7 @@ export const MAX_CHUNKS_PER_SESSION = 100_000;
 /** Objects without a row may belong to a chunk that is on its way; after an hour they are rubbish (docs/model.md). */
 export const ORPHAN_AGE_MS = 3_600_000;
 
+/** Injection token of the ServiceContext. */
+export const CONTEXT = Symbol('context');
 /** Injection token of the ObjectStore. */
 export const STORE = Symbol('store');

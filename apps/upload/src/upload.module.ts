@@ -13,6 +13,7 @@ import { ChunksRepository } from './chunks/chunks.repository.js';
 import { ProgressService } from './chunks/progress.service.js';
 import { SourceReader } from './chunks/source-reader.js';
 import { Connections } from './connections.js';
+import { Consumers } from './consumers.js';
 import { DigestService } from './digest/digest.service.js';
 import { DigestThreads } from './digest/threads.js';
 import { IndexedChunks } from './multipart/indexed-chunks.js';
@@ -27,7 +28,8 @@ import { JobsRepository } from './sessions/jobs.repository.js';
 import { SessionViews } from './sessions/session-views.js';
 import { SessionsController } from './sessions/sessions.controller.js';
 import { SessionsRepository } from './sessions/sessions.repository.js';
-import { STORE, UploadSettings } from './settings.js';
+import { CONTEXT, STORE, UploadSettings } from './settings.js';
+import { SweepSchedule } from './sweep/sweep-schedule.js';
 import { Sweeper } from './sweep/sweeper.js';
 
 @Module({})
@@ -43,12 +45,15 @@ export const uploadModule = (context: ServiceContext): DynamicModule => ({
     ...[CreationService, CompletionService, EndingService, SessionViews],
     ...[ChunkService, ChunkObjects, AdoptionService, SourceReader],
     ...[MultipartService, WholeFiles, IndexedChunks],
+    ...[SweepSchedule, Consumers],
   ],
 });
 
 /** Postgres, Redis and the store. */
-function outside({ name, environment, logger }: ServiceContext): Provider[] {
+function outside(context: ServiceContext): Provider[] {
+  const { name, environment, logger } = context;
   return [
+    { provide: CONTEXT, useValue: context },
     { provide: UploadSettings, useValue: new UploadSettings(environment) },
     { provide: STORE, useFactory: () => openStore(environment) },
     {
@@ -61,24 +66,27 @@ function outside({ name, environment, logger }: ServiceContext): Provider[] {
         }),
     },
     {
+      provide: QueueProducer,
+      useFactory: () => new QueueProducer(environment.REDIS_URL, name),
+    },
+    {
       provide: Announcer,
-      useFactory: () =>
+      useFactory: (queues: QueueProducer) =>
         new Announcer(
-          new QueueProducer(environment.REDIS_URL, name),
+          queues,
           new FactPublisher(environment.REDIS_URL, name, (error) =>
             logger.warn({ err: error }, 'a fact was not published'),
           ),
           logger,
         ),
+      inject: [QueueProducer],
     },
     Connections,
   ];
 }
 
-function withLogger({
-  environment: { STORAGE_DRIVER, STORAGE_DIR, STORAGE_FSYNC },
-  logger,
-}: ServiceContext): Provider[] {
+function withLogger({ environment, logger }: ServiceContext): Provider[] {
+  const { STORAGE_DRIVER, STORAGE_DIR, STORAGE_FSYNC } = environment;
   return [
     {
       provide: ProgressService,
@@ -104,8 +112,13 @@ function withLogger({
         completion: CompletionService,
         digests: DigestService,
         store: ObjectStore,
-      ) => new Sweeper({ rows, ending, completion, digests, store, logger }),
-      inject: [Rows, EndingService, CompletionService, DigestService, STORE],
+        queues: QueueProducer,
+      ) =>
+        new Sweeper({
+          ...{ rows, ending, completion, digests, store, queues, logger },
+          everyMs: environment.SWEEP_INTERVAL_SECONDS * 1000,
+        }),
+      inject: [Rows, EndingService, CompletionService, DigestService, STORE, QueueProducer],
     },
   ];
 }

@@ -76,6 +76,8 @@ export class Environment {
   @Type(() => Number) @IsNumber() @Min(0.2) QUEUE_LOCK_SECONDS = 5;
   @Type(() => Number) @IsNumber() @Min(0.2) LEASE_SECONDS = 8;
   @Type(() => Number) @IsNumber() @Min(0.1) RECONCILE_INTERVAL_SECONDS = 5;
+  /** Between looks for overdue and forgotten sessions; stored objects are compared with rows after ten times that. */
+  @Type(() => Number) @IsNumber() @Min(0.1) SWEEP_INTERVAL_SECONDS = 60;
   @Type(() => Number) @IsNumber() @Min(0) SHUTDOWN_GRACE_SECONDS = 30;
 
   // Live progress

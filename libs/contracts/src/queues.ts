@@ -47,6 +47,13 @@ export class CleanupPayload {
   @IsOptional() @IsArray() @IsUUID('all', { each: true }) sessionIds?: string[];
 }
 
+export const SWEEP_PARTS = ['sessions', 'objects'] as const;
+
+/** Find what dead processes and absent clients left of uploads: rows by a schedule, objects now and then. */
+export class SweepPayload {
+  @IsIn(SWEEP_PARTS) part: (typeof SWEEP_PARTS)[number];
+}
+
 export const QUEUES = {
   plan: PlanPayload,
   span: SpanPayload,
@@ -54,6 +61,7 @@ export const QUEUES = {
   'segment-upload': SegmentPayload,
   package: PackagePayload,
   cleanup: CleanupPayload,
+  sweep: SweepPayload,
 } as const;
 
 export type QueueName = keyof typeof QUEUES;
@@ -68,6 +76,7 @@ export const queueJobId = {
   'segment-upload': (p: SegmentPayload) => `seg-${p.spanId}-${p.lease}-${p.rendition}-${p.index}`,
   package: (p: PackagePayload) => `package-${p.jobId}`,
   cleanup: (p: CleanupPayload) => `cleanup-${p.assetId}`,
+  sweep: (p: SweepPayload) => `sweep-${p.part}`,
 } satisfies { [Q in QueueName]: (payload: QueuePayload<Q>) => string };
 
 /**

@@ -67,6 +67,20 @@ export class QueueProducer {
     await this.enqueue(queue, payload, options);
   }
 
+  /**
+   * An entry every so often, one for however many processes ask for it. Asking again changes nothing,
+   * and brings the schedule back after Redis was emptied. The first entry is due at once.
+   */
+  async schedule<Q extends QueueName>(queue: Q, payload: QueuePayload<Q>, everyMs: number): Promise<void> {
+    const idOf = queueJobId[queue] as (payload: QueuePayload<Q>) => string;
+    await this.queue(queue).upsertJobScheduler(
+      idOf(payload),
+      { every: everyMs },
+      // The next one comes anyway.
+      { name: queue, data: payload, opts: { attempts: 1, removeOnComplete: true, removeOnFail: 10 } },
+    );
+  }
+
   /** Takes an entry out unless a worker holds it. True when it is no longer there. */
   async remove<Q extends QueueName>(queue: Q, payload: QueuePayload<Q>): Promise<boolean> {
     const idOf = queueJobId[queue] as (payload: QueuePayload<Q>) => string;

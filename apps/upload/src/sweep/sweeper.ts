@@ -1,5 +1,5 @@
-import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import type { Logger } from '#observability';
+import type { Handler, QueueProducer } from '#queue';
 import type { ObjectStore } from '#storage';
 import type { DigestService } from '../digest/digest.service.js';
 import type { Rows } from '../rows.js';
@@ -7,9 +7,8 @@ import type { CompletionService } from '../sessions/completion.service.js';
 import type { EndingService } from '../sessions/ending.service.js';
 import { ORPHAN_AGE_MS } from '../settings.js';
 
-const EVERY_MS = 60_000;
 /** Looking at every stored chunk costs more than looking at rows. */
-const OBJECTS_EVERY_RUNS = 10;
+const OBJECTS_AFTER_INTERVALS = 10;
 const BATCH = 500;
 const CHUNK_KEY = /^chunks\/([0-9a-f-]{36})\//;
 
@@ -19,54 +18,54 @@ export interface SweepServices {
   completion: CompletionService;
   digests: DigestService;
   store: ObjectStore;
+  queues: QueueProducer;
   logger: Logger;
+  everyMs: number;
 }
 
-/** Finds what the death of a process left (docs/model.md); any number of processes may sweep at once. */
-export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
-  private timer: NodeJS.Timeout | undefined;
-  private runs = 0;
-  private stopped = false;
-
+/**
+ * Finds what the death of a process, or a client's, left (docs/model.md). The schedule brings one entry
+ * for each interval, whatever the number of replicas; two that sweep at once do no harm.
+ */
+export class Sweeper {
   constructor(private readonly services: SweepServices) {}
 
-  onApplicationBootstrap(): void {
-    const tick = async () => {
-      await this.sweep(this.runs % OBJECTS_EVERY_RUNS === 0);
-      this.runs += 1;
-      if (!this.stopped) this.timer = setTimeout(tick, EVERY_MS).unref();
-    };
-    void tick();
-  }
-
-  onModuleDestroy(): void {
-    this.stopped = true;
-    clearTimeout(this.timer);
-  }
+  readonly process: Handler<'sweep'> = async ({ part }, { signal }) => {
+    const { queues, everyMs } = this.services;
+    if (part === 'objects') {
+      await this.sweepObjects(new Date(Date.now() - ORPHAN_AGE_MS), signal);
+      return undefined;
+    }
+    // One at a time: its entry has a fixed id, and is there from its delay to its end.
+    await this.attempt('schedule', signal, () =>
+      queues.revive('sweep', { part: 'objects' }, { delayMs: OBJECTS_AFTER_INTERVALS * everyMs }),
+    );
+    await this.attempt('expiry', signal, () => this.expire(signal));
+    await this.attempt('completion', signal, () => this.completeForgotten(signal));
+    await this.attempt('digests', signal, () => this.fillInDigests());
+    return undefined;
+  };
 
   /** One failing part does not keep the others from their work. */
-  async sweep(objects: boolean): Promise<void> {
-    await this.attempt('expiry', () => this.expire());
-    await this.attempt('completion', () => this.completeForgotten());
-    await this.attempt('digests', () => this.fillInDigests());
-    if (objects) await this.attempt('objects', () => this.sweepObjects(new Date(Date.now() - ORPHAN_AGE_MS)));
-  }
-
-  private async attempt(part: string, work: () => Promise<void>): Promise<void> {
-    if (this.stopped) return;
+  private async attempt(part: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    if (signal.aborted) return;
     await work().catch((error: unknown) => {
-      if (!this.stopped)
+      if (!signal.aborted)
         this.services.logger.warn({ err: error, part }, 'the sweep did not end; it comes again');
     });
   }
 
-  private async expire(): Promise<void> {
-    while (!this.stopped && (await this.services.ending.expireNext()));
+  private async expire(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (await this.services.ending.expireNext()));
   }
 
-  private async completeForgotten(): Promise<void> {
+  private async completeForgotten(signal: AbortSignal): Promise<void> {
     const { rows, completion } = this.services;
-    for (const id of await rows.sessions.forgotten(rows.manager)) await completion.complete(id);
+    for (const id of await rows.sessions.forgotten(rows.manager)) {
+      if (signal.aborted) return;
+      // One that can not be completed must not keep the others waiting.
+      await this.attempt('completion', signal, async () => void (await completion.complete(id)));
+    }
   }
 
   private async fillInDigests(): Promise<void> {
@@ -75,11 +74,11 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Chunk objects that no row names, and unfinished puts, older than the given time (S3-13). */
-  private async sweepObjects(olderThan: Date): Promise<void> {
+  private async sweepObjects(olderThan: Date, signal: AbortSignal): Promise<void> {
     const { store } = this.services;
     let batch: { sessionId: string; key: string }[] = [];
     for await (const object of store.list('chunks/')) {
-      if (this.stopped) return;
+      if (signal.aborted) return;
       const sessionId = CHUNK_KEY.exec(object.key)?.[1];
       if (sessionId === undefined || object.modified >= olderThan) continue;
       batch.push({ sessionId, key: object.key });
