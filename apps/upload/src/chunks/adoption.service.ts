@@ -54,6 +54,7 @@ export class AdoptionService {
       const before = await this.rows.chunks.byIndex(manager, sessionId, index);
       if (before) return { session, chunk: sameOrConflict(before, object), written: false };
       refuseUnlessActive(session);
+      if (session.fileSize === null && session.totalChunks === null) throw otherWay('byte offset');
       const place = await this.place(manager, session, { index, total, size: object.size });
       if (place.moveLastTo !== null)
         await this.rows.chunks.move(manager, sessionId, place.total - 1, place.moveLastTo);
@@ -75,6 +76,7 @@ export class AdoptionService {
     bytes: Bytes,
   ): Promise<ChunkRow | null> {
     if (session.status !== 'completed') refuseUnlessActive(session);
+    if (session.fileSize === null && session.totalChunks !== null) throw otherWay('index');
     const end = offset + bytes.size;
     if (session.fileSize !== null && end > session.fileSize) {
       throw new SluiceError(
@@ -140,3 +142,10 @@ export class AdoptionService {
     return { session, chunk, written: true };
   }
 }
+
+/** Until the size is known, what one way puts down could lie beyond the end that the other one finds. */
+const otherWay = (way: string) =>
+  new SluiceError(
+    'validation_failed',
+    `The size of this file is not known yet and its chunks are sent by ${way}; send this one in the same way.`,
+  );

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { SluiceError } from '#contracts';
 import { refuseUnlessVideo, sniff } from '../files/sniff.js';
 import { Rows } from '../rows.js';
-import { CompletionService } from '../sessions/completion.service.js';
+import { CompletionService, fileHashMismatch } from '../sessions/completion.service.js';
 import { EndingService } from '../sessions/ending.service.js';
 import { allThere } from '../sessions/session-row.js';
 import { type Adoption, AdoptionService } from './adoption.service.js';
@@ -67,7 +67,13 @@ export class ChunkService {
   /** A process may have died between the last byte and the completion: the next to see it completes. */
   private async finish(adoption: Adoption): Promise<Adoption> {
     if (adoption.session.status !== 'active' || !allThere(adoption.session)) return adoption;
-    return { ...adoption, session: await this.completion.complete(adoption.session.id) };
+    try {
+      return { ...adoption, session: await this.completion.complete(adoption.session.id) };
+    } catch (error) {
+      // Whoever completed at the same time found the promise broken, and this chunk was dropped with the rest.
+      if (!(error instanceof SluiceError) || error.code !== 'missing_chunks') throw error;
+      throw fileHashMismatch(adoption.session.fileHash, null);
+    }
   }
 }
 

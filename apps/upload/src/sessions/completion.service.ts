@@ -129,7 +129,7 @@ export class CompletionService {
   }
 }
 
-const fileHashMismatch = (expected: string | null, actual: string | null) =>
+export const fileHashMismatch = (expected: string | null, actual: string | null) =>
   new SluiceError(
     'file_hash_mismatch',
     'The file that arrived does not have the promised file_hash; send its chunks again, or cancel and start over.',
