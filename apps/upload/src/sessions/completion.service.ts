@@ -71,11 +71,11 @@ export class CompletionService {
         sha256: session.fileHash === null ? null : await this.digests.compute(session.id),
       };
     } catch (error) {
-      // Somebody ended or reset the session while we read; its row says which.
-      if (error instanceof SluiceError && error.code === 'object_not_found') {
-        const now = await this.rows.chunks.fingerprint(this.rows.manager, session.id);
-        if (now !== fingerprint) return 'changed';
-      }
+      // Somebody may have ended or reset the session while we read: then this is a verdict on no file at all.
+      const now = await this.rows.sessions.find(this.rows.manager, session.id);
+      const same = (await this.rows.chunks.fingerprint(this.rows.manager, session.id)) === fingerprint;
+      if (error instanceof SluiceError && !(same && allThere(now) && now.status === 'active'))
+        return 'changed';
       throw error;
     }
   }
