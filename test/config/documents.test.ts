@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES, ERROR_KINDS, EVENT_TYPES, kindOf, QUALITIES, STAGES } from '#contracts';
+import { METRICS } from '#observability';
 
 const root = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
@@ -29,8 +30,23 @@ describe('docs/contracts.md', () => {
   });
 });
 
+describe('docs/operations.md', () => {
+  it('S3-14 lists every metric with the service that has it, and every value of its labels', () => {
+    const rows = [...read('docs/operations.md').matchAll(/^\| `(sluice_\w+)` \| `([\w-]+)` \| (.*) \|$/gm)];
+    expect(rows.map(([, name, service]) => [name, service])).toEqual(
+      Object.entries(METRICS).map(([name, { service }]) => [name, service]),
+    );
+    for (const [, name, , text] of rows) {
+      const { labels = {} } = METRICS[name as keyof typeof METRICS] as { labels?: Record<string, string[]> };
+      for (const value of name === 'sluice_vod_remux_stalls_total' ? [] : Object.values(labels).flat()) {
+        expect(text).toContain(`\`${value}\``);
+      }
+    }
+  });
+});
+
 describe('documents', () => {
-  it.each(['README.md', 'docs/architecture.md', 'docs/contracts.md', 'k8s/README.md'])(
+  it.each(['README.md', 'docs/architecture.md', 'docs/contracts.md', 'docs/operations.md', 'k8s/README.md'])(
     '%s links to what is there',
     (path) => {
       const base = new URL(path, root);

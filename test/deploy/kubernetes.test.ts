@@ -73,6 +73,14 @@ describe('the Kubernetes base', () => {
       expect(container.livenessProbe.httpGet).toEqual({ path: '/health/live', port: 'http' });
     });
 
+    it('S3-14 is found by Prometheus', () => {
+      expect(pod.metadata.annotations).toEqual({
+        'prometheus.io/scrape': 'true',
+        'prometheus.io/path': '/metrics',
+        'prometheus.io/port': String(port),
+      });
+    });
+
     it('runs as nobody special and cannot become more', () => {
       expect(pod.spec.automountServiceAccountToken).toBe(false);
       expect(pod.spec.securityContext).toMatchObject({

@@ -103,7 +103,7 @@ export function kubectlRender(folder: string): Manifest[] {
 }
 
 export interface PodTemplate {
-  metadata: { labels: Record<string, string> };
+  metadata: { labels: Record<string, string>; annotations: Record<string, string> };
   spec: {
     automountServiceAccountToken: boolean;
     terminationGracePeriodSeconds: number;

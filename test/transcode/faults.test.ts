@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { descendantsOf, type Stack, startStack, waitFor } from '#testing';
+import { descendantsOf, readMetrics, type Stack, startStack, waitFor } from '#testing';
 import { fileOf, TIMED } from '../clips/good.js';
 import { jobEnd, mustComplete, streamOf, upload, waitUntilClean } from '../pipeline/harness.js';
 import { verifyStream } from '../verify/stream.js';
@@ -135,7 +135,7 @@ describe('when something is slow', { timeout: PATIENCE }, () => {
     await expectWhole(job);
   });
 
-  it('S4-04 S4-08 an ffmpeg that hangs is killed, tried once more, and then the job fails with the reason', async () => {
+  it('S4-04 S4-06 S4-08 an ffmpeg that hangs is killed, counted, tried once more, and then the job fails with the reason', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'sluice-hang-'));
     const path = join(dir, 'ffmpeg');
     await writeFile(
@@ -155,6 +155,9 @@ describe('when something is slow', { timeout: PATIENCE }, () => {
         ids.job,
       ]);
       expect(failed).toEqual([{ attempts: 1 }]);
+      const counted = await readMetrics(stack.urls.transcode);
+      const stalls = counted('sluice_ffmpeg_stalls_total') + counted('sluice_vod_remux_stalls_total');
+      expect(stalls).toBeGreaterThanOrEqual(2);
       await waitUntilClean(stack, ids);
     } finally {
       await rm(dir, { recursive: true, force: true });

@@ -3,6 +3,7 @@ import { startService } from '#http';
 import { installBoard } from './admin/board.js';
 import { FactTail } from './facts/fact-tail.js';
 import { GatewayModule } from './gateway.module.js';
+import { tellQueueLengths } from './metrics/queue-lengths.js';
 import { openResources, type Resources } from './resources.js';
 import { SocketAdapter } from './sockets/socket.adapter.js';
 import { RESOURCES } from './tokens.js';
@@ -18,6 +19,7 @@ export async function startGateway(environment: Environment) {
     configure: async (app, context) => {
       app.useWebSocketAdapter(new SocketAdapter(app, context));
       await installBoard(app, context, resources.queues);
+      tellQueueLengths(resources.queues);
     },
     health: async (app) => {
       const { database, redis } = app.get<Resources>(RESOURCES);

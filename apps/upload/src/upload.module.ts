@@ -16,6 +16,7 @@ import { Connections } from './connections.js';
 import { Consumers } from './consumers.js';
 import { DigestService } from './digest/digest.service.js';
 import { DigestThreads } from './digest/threads.js';
+import { Journal } from './journal.js';
 import { IndexedChunks } from './multipart/indexed-chunks.js';
 import { MultipartController } from './multipart/multipart.controller.js';
 import { MultipartService } from './multipart/multipart.service.js';
@@ -45,7 +46,7 @@ export const uploadModule = (context: ServiceContext): DynamicModule => ({
     ...[CreationService, CompletionService, EndingService, SessionViews],
     ...[ChunkService, ChunkObjects, AdoptionService, SourceReader],
     ...[MultipartService, WholeFiles, IndexedChunks],
-    ...[SweepSchedule, Consumers],
+    ...[SweepSchedule, Consumers, Journal],
   ],
 });
 

@@ -7,8 +7,9 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Environment, listOf } from '#config';
 import { type HealthData, type ServiceName, SluiceError } from '#contracts';
-import { createLogger, type Logger, NestLogger } from '#observability';
+import { createLogger, type Logger, NestLogger, openMetrics } from '#observability';
 import { type AccessRules, checkAccess, isOriginAllowed } from './guards.js';
+import { installMetrics, METRICS_PATH } from './metrics.js';
 import { ProblemFilter, sendProblem, toSluiceError } from './problem.filter.js';
 
 export interface ServiceDefinition {
@@ -35,12 +36,12 @@ export interface ServiceContext {
 /** Prefix of addresses for our own services; they are signed (internal-auth.ts) and skip Host and Origin. */
 const INTERNAL_PREFIX = '/internal/';
 
-/** Whether the service can do its work, and whether the process answers at all: probes know no host name. */
-const HEALTH_PATHS = new Set(['/health', '/health/live']);
+/** Whether the service can do its work, whether the process answers at all, and its figures: probes know no host name. */
+const PROBE_PATHS = new Set(['/health', '/health/live', METRICS_PATH]);
 
 /**
  * Starts one of the four services: Fastify with Host and Origin checks, CORS, request ids, problem
- * details, `/health` and `/health/live`, and a shutdown on SIGTERM and SIGINT that lets requests in flight finish.
+ * details, `/health`, `/health/live` and `/metrics`, and a shutdown on SIGTERM and SIGINT that lets requests in flight finish.
  */
 export async function startService(definition: ServiceDefinition): Promise<NestFastifyApplication> {
   const { name, environment } = definition;
@@ -51,6 +52,7 @@ export async function startService(definition: ServiceDefinition): Promise<NestF
     loopback: ['127.0.0.1', '::1', 'localhost'].includes(environment.BIND_ADDRESS),
   };
   const context: ServiceContext = { name, environment, logger, access };
+  openMetrics(name);
   const adapter = new FastifyAdapter({
     trustProxy: environment.TRUST_PROXY === 'true',
     genReqId: () => randomUUID(),
@@ -82,6 +84,7 @@ export async function startService(definition: ServiceDefinition): Promise<NestF
   );
   app.useGlobalFilters(new ProblemFilter(logger));
   installHealth(fastify, app, definition, environment);
+  installMetrics(fastify);
   await definition.configure?.(app, context);
   app.enableShutdownHooks([]);
   await app.listen(definition.port, environment.BIND_ADDRESS);
@@ -98,7 +101,7 @@ function installAccessChecks(fastify: FastifyInstance, { access, logger }: Servi
   fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
     reply.header('x-request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
-    if (request.url.startsWith(INTERNAL_PREFIX) || HEALTH_PATHS.has(request.url)) return;
+    if (request.url.startsWith(INTERNAL_PREFIX) || PROBE_PATHS.has(request.url)) return;
     try {
       checkAccess(request.headers, access);
     } catch (error) {

@@ -1,1 +1,3 @@
 export * from './logger.js';
+export { METRICS } from './metrics/catalogue.js';
+export * from './metrics/metrics.js';

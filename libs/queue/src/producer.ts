@@ -4,6 +4,9 @@ import { createRedis } from './redis.js';
 
 export const QUEUE_PREFIX = 'sluice';
 
+/** Work that waits with a priority is `prioritized`, without one `waiting`. */
+const STATES = ['waiting', 'prioritized', 'active', 'delayed', 'failed'] as const;
+
 export interface EnqueueOptions {
   /** BullMQ's: 1 runs first. See toQueuePriority. */
   priority?: number;
@@ -90,6 +93,16 @@ export class QueueProducer {
     } catch {
       return false;
     }
+  }
+
+  /** Entries of every queue by their state. */
+  async lengths(): Promise<{ queue: QueueName; state: string; entries: number }[]> {
+    const counts = await Promise.all(
+      [...this.queues].map(async ([name, queue]) => ({ name, states: await queue.getJobCounts(...STATES) })),
+    );
+    return counts.flatMap(({ name, states }) =>
+      Object.entries(states).map(([state, entries]) => ({ queue: name, state, entries })),
+    );
   }
 
   queue(name: QueueName): Queue {

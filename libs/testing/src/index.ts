@@ -1,5 +1,6 @@
 export * from './database.js';
 export { testDir } from './environment.js';
+export * from './metrics.js';
 export * from './processes.js';
 export * from './redis.js';
 export * from './stack.js';

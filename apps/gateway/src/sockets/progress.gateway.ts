@@ -11,6 +11,7 @@ import {
 import type { Socket } from 'socket.io';
 import { type JobView, SNAPSHOT_EVENT, type SubscribeAck } from '#contracts';
 import { type ServiceContext, toSluiceError } from '#http';
+import { gauge } from '#observability';
 import { CONTEXT } from '../tokens.js';
 import { Client } from './client.js';
 import { Subscriber } from './subscriber.js';
@@ -29,6 +30,7 @@ export class ProgressGateway
   ) {}
 
   onApplicationBootstrap(): void {
+    gauge('sluice_sockets', async () => [{ labels: {}, value: this.clients.size }]);
     this.heartbeat = setInterval(
       () => this.beat(),
       this.context.environment.WEBSOCKET_HEARTBEAT_INTERVAL * 1000,

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
 import { type ErrorCode, SluiceError, type SpanPayload } from '#contracts';
 import type { FactPublisher } from '#events';
-import type { Logger } from '#observability';
+import { count, type Logger } from '#observability';
 import type { Handler, QueueProducer } from '#queue';
 import { ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER } from '../tokens.js';
 import { WorkerIdentity } from '../worker-identity.js';
@@ -81,6 +81,7 @@ export class SpanProcessor {
       'a span failed',
     );
     const code = error instanceof SluiceError ? error.code : 'encode_failed';
+    if (code === 'encode_stalled') countStall(span);
     const message = error instanceof SluiceError ? error.message : 'The video could not be converted.';
     if (span.attempts + 1 < ATTEMPTS) {
       await this.spans.release(span, { code, message });
@@ -96,4 +97,10 @@ export class SpanProcessor {
     await this.producer.enqueue('cleanup', { assetId: failed.assetId });
     await this.publisher.publish(failed.fact);
   }
+}
+
+/** S4-06: a copied rung is a remux, of which there is one strategy. */
+function countStall({ kind }: ClaimedSpan): void {
+  if (kind === 'copy') count('sluice_vod_remux_stalls_total', { strategy: 'default' });
+  else count('sluice_ffmpeg_stalls_total', { kind });
 }

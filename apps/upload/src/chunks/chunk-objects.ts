@@ -4,6 +4,7 @@ import { chunkKey, SluiceError } from '#contracts';
 import type { ObjectStore } from '#storage';
 import { STORE } from '../settings.js';
 import { incomplete, withHead } from './body.js';
+import { countLoss } from './chunk-counts.js';
 
 /** Bytes that are stored and durable, and that no row names yet. */
 export interface ChunkObject {
@@ -34,8 +35,10 @@ export class ChunkObjects {
       return { key, ...stored, head: head() };
     } catch (error) {
       // A body that is longer than its Content-Length can not happen; a shorter one was cut off.
-      if (error instanceof SluiceError && error.code === 'chunk_length_mismatch') throw incomplete(error);
-      throw error;
+      const short = error instanceof SluiceError && error.code === 'chunk_length_mismatch';
+      const reason = short ? incomplete(error) : error;
+      countLoss(reason);
+      throw reason;
     }
   }
 

@@ -6,7 +6,9 @@ import { CompletionService, fileHashMismatch } from '../sessions/completion.serv
 import { EndingService } from '../sessions/ending.service.js';
 import { allThere } from '../sessions/session-row.js';
 import { type Adoption, AdoptionService } from './adoption.service.js';
+import { countChunk, countLoss } from './chunk-counts.js';
 import { type ChunkObject, ChunkObjects } from './chunk-objects.js';
+import type { ChunkRow } from './chunks.repository.js';
 import { ProgressService } from './progress.service.js';
 
 export interface AnnouncedBytes {
@@ -33,12 +35,17 @@ export class ChunkService {
   /** What can be refused, or is there already, is found before a byte is read. */
   async receive(sessionId: string, offset: number, announced: AnnouncedBytes): Promise<Adoption> {
     const session = await this.rows.sessions.find(this.rows.manager, sessionId);
+    let same: ChunkRow | null;
     try {
-      const same = await this.adoption.inspect(this.rows.manager, session, offset, announced);
-      if (same) return await this.finish({ session, chunk: same, written: false });
+      same = await this.adoption.inspect(this.rows.manager, session, offset, announced);
     } catch (error) {
+      countLoss(error);
       await this.ending.settle(sessionId, error);
       throw error;
+    }
+    if (same) {
+      countChunk(announced.size, false);
+      return this.finish({ session, chunk: same, written: false });
     }
     const object = await this.objects.put(sessionId, offset, announced.bytes, announced);
     return this.adopt(sessionId, { offset }, object);
@@ -54,11 +61,13 @@ export class ChunkService {
           ? await this.adoption.atOffset(sessionId, place.offset, object)
           : await this.adoption.atIndex(sessionId, place.index, place.total, object);
     } catch (error) {
+      countLoss(error);
       // After an unknown error the row may have been committed: then only the sweeper may decide.
       if (error instanceof SluiceError) await this.objects.delete(object);
       await this.ending.settle(sessionId, error);
       throw error;
     }
+    countChunk(object.size, adoption.written);
     if (adoption.written) this.progress.report(adoption.session);
     else if (adoption.chunk.key !== object.key) await this.objects.delete(object);
     return this.finish(adoption);

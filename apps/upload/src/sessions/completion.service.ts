@@ -5,6 +5,7 @@ import { Announcer } from '../announcer.js';
 import { SourceReader } from '../chunks/source-reader.js';
 import { DigestService } from '../digest/digest.service.js';
 import { refuseUnlessVideo, sniff } from '../files/sniff.js';
+import { Journal } from '../journal.js';
 import { Rows } from '../rows.js';
 import { EndingService } from './ending.service.js';
 import { allThere, refuseUnlessActive, type SessionRow } from './session-row.js';
@@ -16,7 +17,7 @@ interface Checked {
 }
 
 /** `dropped`: the objects of the chunks that did not make the promised file. */
-type Outcome = { session: SessionRow; fact: TenantFact | null; dropped?: string[] } | 'changed';
+type Outcome = { session: SessionRow; won: boolean; fact: TenantFact | null; dropped?: string[] } | 'changed';
 
 /** `active → completed`: by whoever sees the last byte, as often as it is asked for. */
 @Injectable()
@@ -27,6 +28,7 @@ export class CompletionService {
     @Inject(DigestService) private readonly digests: DigestService,
     @Inject(EndingService) private readonly ending: EndingService,
     @Inject(Announcer) private readonly announcer: Announcer,
+    @Inject(Journal) private readonly journal: Journal,
   ) {}
 
   /**
@@ -58,6 +60,7 @@ export class CompletionService {
         await this.source.deleteObjects(outcome.dropped);
         throw fileHashMismatch(outcome.session.fileHash, checked.sha256);
       }
+      if (outcome.won) this.journal.completed(outcome.session);
       return this.announce(outcome.session, outcome.fact);
     }
   }
@@ -83,14 +86,14 @@ export class CompletionService {
   private async commit(id: string, checked: Checked): Promise<Outcome> {
     return this.rows.transaction(async (manager): Promise<Outcome> => {
       const session = await this.rows.sessions.lock(manager, id);
-      if (session.status === 'completed') return { session, fact: null };
+      if (session.status === 'completed') return { session, won: false, fact: null };
       refuseUnlessActive(session);
       if ((await this.rows.chunks.fingerprint(manager, id)) !== checked.fingerprint || !allThere(session))
         return 'changed';
       if (checked.sha256 !== session.fileHash) {
         const dropped = await this.rows.chunks.deleteAll(manager, id);
         await this.rows.sessions.reset(manager, id);
-        return { session, fact: null, dropped };
+        return { session, won: false, fact: null, dropped };
       }
       const completed = await this.rows.sessions.complete(manager, id, checked.sha256);
       const fact = await recordFact(manager, session.jobId, {
@@ -105,7 +108,7 @@ export class CompletionService {
         size: session.bytesReceived,
         sha256: checked.sha256,
       });
-      return { session: completed, fact };
+      return { session: completed, won: true, fact };
     });
   }
 

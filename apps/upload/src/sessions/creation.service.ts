@@ -6,6 +6,7 @@ import type { EntityManager } from '#persistence';
 import { Announcer } from '../announcer.js';
 import { checkFilename } from '../files/filename.js';
 import { emptyFile, fileTooLarge } from '../files/refusals.js';
+import { Journal } from '../journal.js';
 import { Rows } from '../rows.js';
 import { UploadSettings } from '../settings.js';
 import type { SessionRow } from './session-row.js';
@@ -37,15 +38,21 @@ export class CreationService {
     @Inject(Rows) private readonly rows: Rows,
     @Inject(Announcer) private readonly announcer: Announcer,
     @Inject(UploadSettings) private readonly settings: UploadSettings,
+    @Inject(Journal) private readonly journal: Journal,
   ) {}
 
   /** Throws what is wrong with the name or the size; changes nothing. Answers with the name to store. */
   check(wish: Pick<Wish, 'filename' | 'size'>): string {
-    const filename = checkFilename(wish.filename, this.settings.extensions);
-    if (wish.size === 0) throw emptyFile();
-    if (wish.size !== null && wish.size > this.settings.maxFileSize)
-      throw fileTooLarge(this.settings.maxFileSize);
-    return filename;
+    try {
+      const filename = checkFilename(wish.filename, this.settings.extensions);
+      if (wish.size === 0) throw emptyFile();
+      if (wish.size !== null && wish.size > this.settings.maxFileSize)
+        throw fileTooLarge(this.settings.maxFileSize);
+      return filename;
+    } catch (error) {
+      this.journal.refused(wish.filename, error);
+      throw error;
+    }
   }
 
   async open(wish: Wish, id: string = randomUUID()): Promise<Opened> {
@@ -54,6 +61,8 @@ export class CreationService {
       const known = await this.openKnown(manager, id, { ...wish, filename });
       return known ?? this.openNew(manager, id, { ...wish, filename });
     });
+    if (opened.duplicate) this.journal.duplicate(opened.session, 'creation');
+    else this.journal.opened(opened.session);
     await this.announcer.publish(fact);
     return opened;
   }

@@ -4,6 +4,7 @@ import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
 import type { ObjectStore } from '#storage';
 import { Announcer } from '../announcer.js';
+import { Journal } from '../journal.js';
 import { Rows } from '../rows.js';
 import { STORE } from '../settings.js';
 import { type SessionRow, sessionExpired } from './session-row.js';
@@ -15,6 +16,8 @@ interface End {
 }
 
 interface Ended {
+  /** Null: it had ended already. */
+  before: SessionRow | null;
   session: SessionRow;
   facts: (TenantFact | null)[];
   /** The asset lost its last reference. */
@@ -28,6 +31,7 @@ export class EndingService {
     @Inject(Rows) private readonly rows: Rows,
     @Inject(Announcer) private readonly announcer: Announcer,
     @Inject(STORE) private readonly store: ObjectStore,
+    @Inject(Journal) private readonly journal: Journal,
   ) {}
 
   /** The client's own wish; a session that has ended already stays as it is. */
@@ -69,7 +73,7 @@ export class EndingService {
       const session = await this.rows.sessions.lock(manager, id);
       return applies(session)
         ? this.endLocked(manager, session, end)
-        : { session, facts: [], cleanup: false };
+        : { before: null, session, facts: [], cleanup: false };
     });
     await this.tidy(ended);
     return ended.session;
@@ -101,11 +105,12 @@ export class EndingService {
     }
     const cleanup = await this.rows.jobs.release(manager, before.assetId);
     if (jobIsOpen) await this.rows.jobs.cancelSpans(manager, before.jobId);
-    return { session, facts, cleanup };
+    return { before, session, facts, cleanup };
   }
 
   /** After the commit; what a crash leaves here is found by the sweeper and the reconciler. */
-  private async tidy({ session, facts, cleanup }: Ended): Promise<void> {
+  private async tidy({ before, session, facts, cleanup }: Ended): Promise<void> {
+    if (before) this.journal.ended(before, session);
     if (session.status === 'active' || session.status === 'completed') return;
     if (cleanup) await this.announcer.cleanup(session.assetId, session.id);
     await this.announcer.publish(...facts);

@@ -21,6 +21,8 @@ export interface SessionRow {
   errorCode: ErrorCode | null;
   errorMessage: string | null;
   expiresAt: Date;
+  /** Since it was created. */
+  ageSeconds: number;
   /** Still `active`, but past its time by the database's clock. */
   overdue: boolean;
 }
@@ -29,6 +31,7 @@ export const SESSION_COLUMNS = `id, tenant_id AS "tenantId", job_id AS "jobId", 
   file_size AS "fileSize", file_hash AS "fileHash", sha256, total_chunks AS "totalChunks", chunk_size AS "chunkSize",
   chunks_received AS "chunksReceived", bytes_received AS "bytesReceived", status, priority, profile,
   error_code AS "errorCode", error_message AS "errorMessage", expires_at AS "expiresAt",
+  extract(epoch FROM now() - created_at)::float8 AS "ageSeconds",
   (status = 'active' AND expires_at <= now()) AS overdue`;
 
 export const allThere = (session: SessionRow) =>

@@ -1,4 +1,4 @@
-import type { Logger } from '#observability';
+import { count, type Logger } from '#observability';
 import type { Handler, QueueProducer } from '#queue';
 import type { ObjectStore } from '#storage';
 import type { DigestService } from '../digest/digest.service.js';
@@ -56,7 +56,9 @@ export class Sweeper {
   }
 
   private async expire(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && (await this.services.ending.expireNext()));
+    while (!signal.aborted && (await this.services.ending.expireNext())) {
+      count('sluice_sessions_swept_total', { result: 'expired' });
+    }
   }
 
   private async completeForgotten(signal: AbortSignal): Promise<void> {
@@ -64,7 +66,10 @@ export class Sweeper {
     for (const id of await rows.sessions.forgotten(rows.manager)) {
       if (signal.aborted) return;
       // One that can not be completed must not keep the others waiting.
-      await this.attempt('completion', signal, async () => void (await completion.complete(id)));
+      await this.attempt('completion', signal, async () => {
+        await completion.complete(id);
+        count('sluice_sessions_swept_total', { result: 'completed' });
+      });
     }
   }
 
@@ -88,7 +93,7 @@ export class Sweeper {
       }
     }
     await this.deleteOrphans(batch);
-    await store.sweepUnfinished(olderThan);
+    count('sluice_objects_swept_total', { kind: 'unfinished' }, await store.sweepUnfinished(olderThan));
   }
 
   private async deleteOrphans(objects: { sessionId: string; key: string }[]): Promise<void> {
@@ -96,6 +101,7 @@ export class Sweeper {
     if (objects.length === 0) return;
     const orphans = await rows.chunks.orphans(rows.manager, objects);
     for (const key of orphans) await store.delete(key);
+    count('sluice_objects_swept_total', { kind: 'chunk' }, orphans.length);
     if (orphans.length > 0) logger.info({ objects: orphans.length }, 'swept chunk objects without a row');
   }
 }
