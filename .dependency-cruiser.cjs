@@ -180,7 +180,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(dist|coverage|[.]sluice)/' },
+    // The bench's peers are a package of their own.
+    exclude: { path: '^(dist|coverage|[.]sluice|test/bench/upload/peers)/' },
     tsPreCompilationDeps: true,
     detectProcessBuiltinModuleCalls: true,
     webpackConfig: { fileName: './scripts/lib/source-aliases.cjs' },

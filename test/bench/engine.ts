@@ -1,26 +1,12 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { SluiceClient } from '#client';
 import { fileSource } from '#client/node';
 import { SERVICES } from '#contracts';
-import { freePort, startPostgres, startRedis } from '#launcher';
 import type { Plan } from '#media';
 import { startStack, waitFor } from '#testing';
+import { PRODUCTION, startBacking } from './backing.js';
 import { cpuSecondsOf } from './cpu.js';
 import type { Cost } from './plain.js';
 
-/** Settings of production, not the short locks of the tests. */
-const PRODUCTION = {
-  NODE_ENV: 'production',
-  LOG_LEVEL: 'warn',
-  QUEUE_LOCK_SECONDS: '5',
-  LEASE_SECONDS: '8',
-  RECONCILE_INTERVAL_SECONDS: '5',
-  DATABASE_POOL_SIZE: '10',
-  ENABLE_DEDUPLICATION: 'false',
-  UPLOAD_MAX_FILE_SIZE: String(4 * 1024 ** 3),
-};
 const LONGEST_JOB_MS = 30 * 60_000;
 
 export interface EngineRun extends Cost {
@@ -36,44 +22,22 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
-/** The whole product on a Redis and a Postgres of its own, both durable as in `npm start`. */
+/** The whole product on a Redis and a Postgres of its own. */
 export async function startEngine(): Promise<Engine> {
-  const dir = await mkdtemp(path.join(tmpdir(), 'sluice-bench-'));
-  // Postgres may run as another user (it refuses root).
-  await chmod(dir, 0o711);
-  const ending: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true, maxRetries: 3 })];
-  const stop = async () => {
-    for (const end of ending.reverse()) await end();
-  };
+  const backing = await startBacking();
   try {
-    const common = { password: 'bench', durable: true };
-    const redis = await startRedis({
-      ...common,
-      dir: path.join(dir, 'redis'),
-      port: await freePort(),
-      logFile: path.join(dir, 'redis.log'),
-    });
-    ending.push(() => redis.child.stop(5000));
-    const postgres = await startPostgres({
-      ...common,
-      dir: path.join(dir, 'postgres'),
-      port: await freePort(),
-      logFile: path.join(dir, 'postgres.log'),
-    });
-    ending.push(() => postgres.child.stop(10_000));
-    process.env.TEST_DATABASE_URL = postgres.url('postgres');
-    process.env.TEST_REDIS_URL = redis.url;
-    process.env.TEST_DIR = dir;
-    const stack = await startStack({ env: { ...PRODUCTION, REDIS_URL: redis.url } });
-    ending.push(() => stack.stop());
+    const stack = await startStack({ env: { ...PRODUCTION, REDIS_URL: backing.redisUrl } });
     const roots = [
-      redis.child.pid,
-      postgres.child.pid,
+      ...backing.pids,
       ...SERVICES.flatMap((name) => stack.processes[name].map((service) => service.process.pid)),
     ];
-    return { dir, stop, run: (source) => runJob(stack, roots, source) };
+    const stop = async () => {
+      await stack.stop();
+      await backing.stop();
+    };
+    return { dir: backing.dir, stop, run: (source) => runJob(stack, roots, source) };
   } catch (error) {
-    await stop();
+    await backing.stop();
     throw error;
   }
 }

@@ -20,10 +20,19 @@ export function median(values: number[]): number {
 const rounded = (value: number) => Math.round(value * 1000) / 1000;
 
 /** The median of the runs, good when it is at most `target`. */
-export function lowerIsBetter(bench: string, figure: string, runs: number[], target: number): Figure {
+export const lowerIsBetter = (bench: string, figure: string, runs: number[], target: number): Figure =>
+  compare({ bench, figure, target, better: 'lower' }, runs);
+
+/** The median of the runs, good when it is at least `target`. */
+export const higherIsBetter = (bench: string, figure: string, runs: number[], target: number): Figure =>
+  compare({ bench, figure, target, better: 'higher' }, runs);
+
+function compare(goal: Pick<Figure, 'bench' | 'figure' | 'target' | 'better'>, runs: number[]): Figure {
+  const { bench, figure, target, better } = goal;
   const value = rounded(median(runs));
   const spread: [number, number] = [rounded(Math.min(...runs)), rounded(Math.max(...runs))];
-  return { bench, figure, value, spread, target, better: 'lower', ok: value <= target };
+  const ok = better === 'lower' ? value <= target : value >= target;
+  return { bench, figure, value, spread, target, better, ok };
 }
 
 /** Columns as wide as their widest cell; the first is text, the others are numbers. */

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { BatchWriter } from './batch-writer.js';
 import { errorCode, hashMismatch, lengthMismatch, toStorageError } from './errors.js';
 import type { PutOptions } from './port.js';
 
@@ -49,7 +50,8 @@ async function create(folder: string, path: string): Promise<FileHandle> {
 
 async function fill(handle: FileHandle, body: Readable | Buffer, { size, sha256, signal }: PutOptions) {
   const hash = createHash('sha256');
-  let written = 0;
+  const file = new BatchWriter(handle);
+  let taken = 0;
   const stop = () => (body as Readable).destroy(signal?.reason as Error);
   signal?.throwIfAborted();
   if (!Buffer.isBuffer(body)) signal?.addEventListener('abort', stop, { once: true });
@@ -57,28 +59,21 @@ async function fill(handle: FileHandle, body: Readable | Buffer, { size, sha256,
     for await (const part of Buffer.isBuffer(body) ? [body] : body) {
       const bytes = part as Buffer;
       signal?.throwIfAborted();
-      if (size !== undefined && written + bytes.length > size)
-        throw lengthMismatch(size, written + bytes.length);
+      if (size !== undefined && taken + bytes.length > size) throw lengthMismatch(size, taken + bytes.length);
       hash.update(bytes);
-      await writeAll(handle, bytes);
-      written += bytes.length;
+      taken += bytes.length;
+      await file.write(bytes);
     }
   } finally {
     signal?.removeEventListener('abort', stop);
+    await file.idle();
   }
+  await file.end();
   signal?.throwIfAborted();
-  if (size !== undefined && written !== size) throw lengthMismatch(size, written);
+  if (size !== undefined && taken !== size) throw lengthMismatch(size, taken);
   const actual = hash.digest('hex');
   if (sha256 !== undefined && actual !== sha256) throw hashMismatch(sha256, actual);
-  return { size: written, sha256: actual };
-}
-
-/** write(2) may take less than it is given, most of all on a disk that fills up. */
-async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
-  for (let from = 0; from < bytes.length; ) {
-    const { bytesWritten } = await fileSystem(handle.write(bytes, from, bytes.length - from));
-    from += bytesWritten;
-  }
+  return { size: taken, sha256: actual };
 }
 
 async function fileSystem<T>(work: Promise<T>): Promise<T> {
