@@ -1,7 +1,12 @@
+import type { FastifyInstance } from 'fastify';
 import { loadEnvironment } from '#config';
 import { run, startService } from '#http';
 import { answerCutOffBodies } from './chunks/cut-off.js';
 import { Connections } from './connections.js';
+import { UploadSettings } from './settings.js';
+import { TusDoor } from './tus/door.js';
+import { TUS_CORS } from './tus/protocol.js';
+import { installTus } from './tus/routes.js';
 import { uploadModule } from './upload.module.js';
 
 run(async () => {
@@ -11,7 +16,15 @@ run(async () => {
     port: environment.UPLOAD_PORT,
     environment,
     module: uploadModule,
-    configure: (app) => answerCutOffBodies(app.getHttpServer()),
+    cors: TUS_CORS,
+    configure: (app, { logger }) => {
+      answerCutOffBodies(app.getHttpServer());
+      installTus(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, {
+        door: app.get(TusDoor),
+        settings: app.get(UploadSettings),
+        logger,
+      });
+    },
     health: (app) => app.get(Connections).check(),
   });
 });

@@ -32,6 +32,8 @@ import { SessionsRepository } from './sessions/sessions.repository.js';
 import { CONTEXT, STORE, UploadSettings } from './settings.js';
 import { SweepSchedule } from './sweep/sweep-schedule.js';
 import { Sweeper } from './sweep/sweeper.js';
+import { PartialsService } from './tus/partials.service.js';
+import { tusProviders } from './tus/providers.js';
 
 @Module({})
 class UploadModule {}
@@ -47,6 +49,7 @@ export const uploadModule = (context: ServiceContext): DynamicModule => ({
     ...[ChunkService, ChunkObjects, AdoptionService, SourceReader],
     ...[MultipartService, WholeFiles, IndexedChunks],
     ...[SweepSchedule, Consumers, Journal],
+    ...tusProviders(context),
   ],
 });
 
@@ -112,14 +115,15 @@ function withLogger({ environment, logger }: ServiceContext): Provider[] {
         ending: EndingService,
         completion: CompletionService,
         digests: DigestService,
+        partials: PartialsService,
         store: ObjectStore,
         queues: QueueProducer,
       ) =>
         new Sweeper({
-          ...{ rows, ending, completion, digests, store, queues, logger },
+          ...{ rows, ending, completion, digests, partials, store, queues, logger },
           everyMs: environment.SWEEP_INTERVAL_SECONDS * 1000,
         }),
-      inject: [Rows, EndingService, CompletionService, DigestService, STORE, QueueProducer],
+      inject: [Rows, EndingService, CompletionService, DigestService, PartialsService, STORE, QueueProducer],
     },
   ];
 }

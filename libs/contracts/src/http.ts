@@ -96,6 +96,19 @@ export class MultipartFields {
   @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(10) priority?: number;
 }
 
+/** What we know of `Upload-Metadata` (tus), as text; other keys are options. */
+export class TusMetadata {
+  @IsOptional() @IsString() @MaxLength(255) filename?: string;
+  @IsOptional() @IsString() @MaxLength(127) content_type?: string;
+  @IsOptional()
+  @Matches(SHA256, { message: 'file_hash must be 64 lower-case hex digits (SHA-256)' })
+  file_hash?: string;
+  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(10) priority?: number;
+  @IsOptional() @IsIn(PROFILES) profile?: ProfileName;
+  @IsOptional() @IsString() @MaxLength(128) user_id?: string;
+  @IsOptional() @IsString() @MaxLength(128) user_name?: string;
+}
+
 export interface MultipartData extends SessionData {
   upload_id: string;
 }

@@ -55,7 +55,10 @@ const BY_STATUS: Record<number, [ErrorCode, string]> = {
   404: ['route_not_found', 'There is nothing at this address; check the path and the method.'],
   405: ['method_not_allowed', 'This address does not take this method.'],
   413: ['body_too_large', 'The request body is larger than this address accepts.'],
-  415: ['bad_request', 'This content type is not accepted here.'],
+  415: [
+    'unsupported_media_type',
+    'This content type is not accepted here; see the documentation of this address.',
+  ],
   400: ['bad_request', 'The request could not be read; check its syntax.'],
 };
 

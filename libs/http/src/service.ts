@@ -22,6 +22,8 @@ export interface ServiceDefinition {
   configure?: (app: NestFastifyApplication, context: ServiceContext) => void | Promise<void>;
   /** After listening; the address others reach this process at is known now. */
   started?: (app: NestFastifyApplication, context: ServiceContext, address: string) => void | Promise<void>;
+  /** Headers that pages of allowed origins may send and read, beside those of every service; lower case. */
+  cors?: { send: readonly string[]; read: readonly string[] };
   /** Throws while the service can not do its work (Postgres, Redis or the store away). */
   health: (app: NestFastifyApplication) => Promise<void>;
 }
@@ -73,7 +75,7 @@ export async function startService(definition: ServiceDefinition): Promise<NestF
         done(null, payload),
     );
   }
-  installAccessChecks(fastify, context);
+  installAccessChecks(fastify, context, definition.cors);
   const app = await NestFactory.create<NestFastifyApplication>(
     toModule(definition.module(context)),
     adapter,
@@ -97,7 +99,13 @@ export async function startService(definition: ServiceDefinition): Promise<NestF
 
 const toModule = (module: Type | DynamicModule) => module as Type;
 
-function installAccessChecks(fastify: FastifyInstance, { access, logger }: ServiceContext): void {
+function installAccessChecks(
+  fastify: FastifyInstance,
+  { access, logger }: ServiceContext,
+  cors: ServiceDefinition['cors'],
+): void {
+  const send = ['content-type', 'x-content-sha256', 'range', ...(cors?.send ?? [])].join(', ');
+  const read = ['x-request-id', ...(cors?.read ?? [])].join(', ');
   fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
     reply.header('x-request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
@@ -112,10 +120,10 @@ function installAccessChecks(fastify: FastifyInstance, { access, logger }: Servi
     if (origin !== undefined && isOriginAllowed(origin, request.headers.host ?? '', access)) {
       reply.header('access-control-allow-origin', origin);
       reply.header('vary', 'Origin');
-      reply.header('access-control-expose-headers', 'x-request-id');
-      if (request.method === 'OPTIONS') {
+      reply.header('access-control-expose-headers', read);
+      if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined) {
         reply.header('access-control-allow-methods', 'GET, HEAD, POST, PUT, PATCH, DELETE');
-        reply.header('access-control-allow-headers', 'content-type, x-content-sha256, range');
+        reply.header('access-control-allow-headers', send);
         reply.header('access-control-max-age', '7200');
         return reply.code(204).send();
       }

@@ -2,3 +2,4 @@
 export { DataSource, EntityManager } from 'typeorm';
 export * from './data-source.js';
 export * from './entities/index.js';
+export * from './listener.js';

@@ -3,7 +3,7 @@ import type { DataSource } from '#persistence';
 import { DATABASE } from '../tokens.js';
 
 export interface Leaving {
-  /** Sessions whose chunks go with the asset. */
+  /** Sessions whose chunks go with the asset, and the partial ones that their objects came from. */
   sessionIds: string[];
   /** Milliseconds until no lease of its jobs can still be running; 0 when none can. */
   waitMs: number;
@@ -25,7 +25,8 @@ export class CleanupRows {
            (SELECT max(s.lease_expires_at) FROM spans s JOIN jobs j ON j.id = s.job_id
              WHERE j.asset_id = a.id AND s.status <> 'done')
          ) - now())))::float8 AS "waitMs",
-         ARRAY(SELECT id FROM upload_sessions WHERE asset_id = a.id AND status <> 'active') AS "sessionIds"
+         ARRAY(WITH own AS (SELECT id FROM upload_sessions WHERE asset_id = a.id AND status <> 'active')
+           SELECT id FROM own UNION SELECT id FROM upload_sessions WHERE final_id IN (SELECT id FROM own)) AS "sessionIds"
        FROM assets a WHERE a.id = $1 AND a.status = 'deleting'`,
       [assetId, leaseSeconds],
     );

@@ -3,7 +3,7 @@ import { SluiceError } from '#contracts';
 import type { EntityManager } from '#persistence';
 import { fileTooLarge } from '../files/refusals.js';
 import { Rows } from '../rows.js';
-import { refuseUnlessActive, type SessionRow } from '../sessions/session-row.js';
+import { type AnySessionRow, refuseUnlessActive, type SessionRow } from '../sessions/session-row.js';
 import { MAX_CHUNKS_PER_SESSION, UploadSettings } from '../settings.js';
 import type { ChunkObject } from './chunk-objects.js';
 import type { ChunkRow } from './chunks.repository.js';
@@ -16,8 +16,8 @@ import {
   sameOrConflict,
 } from './placement.js';
 
-export interface Adoption {
-  session: SessionRow;
+export interface Adoption<S extends AnySessionRow = SessionRow> {
+  session: S;
   chunk: ChunkRow;
   /** False: these bytes had been confirmed before, and the object is not needed. */
   written: boolean;
@@ -33,9 +33,21 @@ export class AdoptionService {
     @Inject(UploadSettings) private readonly settings: UploadSettings,
   ) {}
 
-  async atOffset(sessionId: string, offset: number, object: ChunkObject): Promise<Adoption> {
+  /** `writer`: the fencing number of a tus request; when another one has taken over, nothing is adopted. */
+  async atOffset(sessionId: string, offset: number, object: ChunkObject, writer?: number): Promise<Adoption> {
+    return this.under((manager) => this.rows.sessions.lock(manager, sessionId), offset, object, writer);
+  }
+
+  /** The same for a session that `lock` finds and locks. */
+  async under<S extends AnySessionRow>(
+    lock: (manager: EntityManager) => Promise<S>,
+    offset: number,
+    object: ChunkObject,
+    writer?: number,
+  ): Promise<Adoption<S>> {
     return this.rows.transaction(async (manager) => {
-      const session = await this.rows.sessions.lock(manager, sessionId);
+      const session = await lock(manager);
+      if (writer !== undefined && session.writer !== writer) throw takenOver();
       const same = await this.inspect(manager, session, offset, object);
       if (same) return { session, chunk: same, written: false };
       return this.insert(manager, session, { index: null, offset, object });
@@ -71,7 +83,7 @@ export class AdoptionService {
    */
   async inspect(
     manager: EntityManager,
-    session: SessionRow,
+    session: AnySessionRow,
     offset: number,
     bytes: Bytes,
   ): Promise<ChunkRow | null> {
@@ -115,16 +127,16 @@ export class AdoptionService {
     return this.rows.chunks.overlapping(manager, sessionId, offset, offset + size);
   }
 
-  private async insert(
+  private async insert<S extends AnySessionRow>(
     manager: EntityManager,
-    before: SessionRow,
+    before: S,
     {
       index,
       offset,
       object,
       place,
     }: { index: number | null; offset: number; object: ChunkObject; place?: IndexedPlace },
-  ): Promise<Adoption> {
+  ): Promise<Adoption<S>> {
     if (before.chunksReceived >= MAX_CHUNKS_PER_SESSION) {
       throw new SluiceError(
         'validation_failed',
@@ -133,7 +145,7 @@ export class AdoptionService {
     }
     const chunk: ChunkRow = { offset, index, size: object.size, hash: object.sha256, key: object.key };
     await this.rows.chunks.insert(manager, before.id, before.tenantId, chunk);
-    const session = await this.rows.sessions.adopt(manager, before.id, {
+    const session = await this.rows.sessions.adopt(manager, before, {
       bytes: object.size,
       chunkSize: place?.chunkSize ?? null,
       totalChunks: place?.total ?? null,
@@ -148,4 +160,11 @@ const otherWay = (way: string) =>
   new SluiceError(
     'validation_failed',
     `The size of this file is not known yet and its chunks are sent by ${way}; send this one in the same way.`,
+  );
+
+/** Also what a request is told that was asked to let go of its upload. */
+export const takenOver = () =>
+  new SluiceError(
+    'upload_taken_over',
+    'Another request has taken this upload over; ask for the offset and go on from there.',
   );

@@ -18,7 +18,8 @@ export interface AnnouncedBytes {
   bytes: AsyncIterable<Buffer>;
 }
 
-export type Place = { offset: number } | { index: number; total: number | null };
+/** `writer`: see AdoptionService.atOffset. */
+export type Place = { offset: number; writer?: number } | { index: number; total: number | null };
 
 /** One chunk on its way: checked, stored, adopted; the last one completes the file. */
 @Injectable()
@@ -58,7 +59,7 @@ export class ChunkService {
       if (isFirst(place)) refuseOtherContent(object);
       adoption =
         'offset' in place
-          ? await this.adoption.atOffset(sessionId, place.offset, object)
+          ? await this.adoption.atOffset(sessionId, place.offset, object, place.writer)
           : await this.adoption.atIndex(sessionId, place.index, place.total, object);
     } catch (error) {
       countLoss(error);

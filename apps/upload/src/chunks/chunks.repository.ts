@@ -42,10 +42,9 @@ export class ChunksRepository {
 
   /** Whether the row that names this object is there. */
   async isAdopted(manager: EntityManager, key: string): Promise<boolean> {
-    const rows = (await manager.query(
-      'SELECT 1 FROM upload_chunks WHERE session_id = $1 AND storage_path = $2 LIMIT 1',
-      [key.split('/')[1], key],
-    )) as unknown[];
+    const rows = (await manager.query('SELECT 1 FROM upload_chunks WHERE storage_path = $1 LIMIT 1', [
+      key,
+    ])) as unknown[];
     return rows.length > 0;
   }
 
@@ -106,12 +105,12 @@ export class ChunksRepository {
     return rows.map((row) => row.key);
   }
 
-  /** Of these objects those that no row names. */
-  async orphans(manager: EntityManager, objects: { sessionId: string; key: string }[]): Promise<string[]> {
+  /** Of these objects those that no row names: a row may name one of another session (tus, concatenation). */
+  async orphans(manager: EntityManager, keys: string[]): Promise<string[]> {
     const rows = (await manager.query(
-      `SELECT o.key FROM unnest($1::uuid[], $2::text[]) AS o (session_id, key)
-       WHERE NOT EXISTS (SELECT 1 FROM upload_chunks c WHERE c.session_id = o.session_id AND c.storage_path = o.key)`,
-      [objects.map((object) => object.sessionId), objects.map((object) => object.key)],
+      `SELECT o.key FROM unnest($1::text[]) AS o (key)
+       WHERE NOT EXISTS (SELECT 1 FROM upload_chunks c WHERE c.storage_path = o.key)`,
+      [keys],
     )) as { key: string }[];
     return rows.map((row) => row.key);
   }

@@ -28,4 +28,9 @@ export class Pieces {
       yield part;
     }
   }
+
+  /** Lets go of the stream, wherever in it we are. */
+  async close(): Promise<void> {
+    await this.iterator.return?.();
+  }
 }

@@ -55,11 +55,18 @@ export class CreationService {
     }
   }
 
-  async open(wish: Wish, id: string = randomUUID()): Promise<Opened> {
+  /** `along` happens in the same transaction, or nothing does. */
+  async open(
+    wish: Wish,
+    id: string = randomUUID(),
+    along: (manager: EntityManager, opened: Opened) => Promise<void> = async () => undefined,
+  ): Promise<Opened> {
     const filename = this.check(wish);
     const { opened, fact } = await this.rows.transaction(async (manager) => {
       const known = await this.openKnown(manager, id, { ...wish, filename });
-      return known ?? this.openNew(manager, id, { ...wish, filename });
+      const result = known ?? (await this.openNew(manager, id, { ...wish, filename }));
+      await along(manager, result.opened);
+      return result;
     });
     if (opened.duplicate) this.journal.duplicate(opened.session, 'creation');
     else this.journal.opened(opened.session);

@@ -4,6 +4,7 @@ import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
 import type { ObjectStore } from '#storage';
 import { Announcer } from '../announcer.js';
+import { SourceReader } from '../chunks/source-reader.js';
 import { Journal } from '../journal.js';
 import { Rows } from '../rows.js';
 import { STORE } from '../settings.js';
@@ -22,6 +23,8 @@ interface Ended {
   facts: (TenantFact | null)[];
   /** The asset lost its last reference. */
   cleanup: boolean;
+  /** Objects that its rows named; they may lie below another session's prefix. */
+  keys: string[];
 }
 
 /** Cancel, expiry, refusal: session, job, asset and spans end in one transaction, then what they left goes. */
@@ -32,6 +35,7 @@ export class EndingService {
     @Inject(Announcer) private readonly announcer: Announcer,
     @Inject(STORE) private readonly store: ObjectStore,
     @Inject(Journal) private readonly journal: Journal,
+    @Inject(SourceReader) private readonly source: SourceReader,
   ) {}
 
   /** The client's own wish; a session that has ended already stays as it is. */
@@ -73,7 +77,7 @@ export class EndingService {
       const session = await this.rows.sessions.lock(manager, id);
       return applies(session)
         ? this.endLocked(manager, session, end)
-        : { before: null, session, facts: [], cleanup: false };
+        : { before: null, session, facts: [], cleanup: false, keys: [] };
     });
     await this.tidy(ended);
     return ended.session;
@@ -83,7 +87,7 @@ export class EndingService {
     const jobStatus = await this.rows.jobs.lock(manager, before.jobId);
     const jobIsOpen = jobStatus === 'pending' || jobStatus === 'processing';
     const session = await this.rows.sessions.end(manager, before.id, end);
-    await this.rows.chunks.deleteAll(manager, before.id);
+    const keys = await this.rows.chunks.deleteAll(manager, before.id);
     const facts: (TenantFact | null)[] = [];
     if (jobIsOpen) {
       await this.rows.jobs.fail(manager, before.jobId, end.code, end.message);
@@ -105,16 +109,18 @@ export class EndingService {
     }
     const cleanup = await this.rows.jobs.release(manager, before.assetId);
     if (jobIsOpen) await this.rows.jobs.cancelSpans(manager, before.jobId);
-    return { before, session, facts, cleanup };
+    return { before, session, facts, cleanup, keys };
   }
 
   /** After the commit; what a crash leaves here is found by the sweeper and the reconciler. */
-  private async tidy({ before, session, facts, cleanup }: Ended): Promise<void> {
+  private async tidy({ before, session, facts, cleanup, keys }: Ended): Promise<void> {
     if (before) this.journal.ended(before, session);
     if (session.status === 'active' || session.status === 'completed') return;
     if (cleanup) await this.announcer.cleanup(session.assetId, session.id);
     await this.announcer.publish(...facts);
-    await this.store.deletePrefix(chunkPrefix(session.id));
+    const prefix = chunkPrefix(session.id);
+    await this.source.deleteObjects(keys.filter((key) => !key.startsWith(prefix)));
+    await this.store.deletePrefix(prefix);
   }
 }
 

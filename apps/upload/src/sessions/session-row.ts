@@ -2,11 +2,12 @@ import type { ErrorCode, SessionData, SessionStatus } from '#contracts';
 import { SluiceError } from '#contracts';
 
 /** A row of `upload_sessions` as the SQL of this service reads it. Sizes in bytes. */
-export interface SessionRow {
+export interface AnySessionRow {
   id: string;
   tenantId: string;
-  jobId: string;
-  assetId: string;
+  /** Null for a part of a file that tus sends in parts. */
+  jobId: string | null;
+  assetId: string | null;
   filename: string;
   fileSize: number | null;
   fileHash: string | null;
@@ -25,6 +26,14 @@ export interface SessionRow {
   ageSeconds: number;
   /** Still `active`, but past its time by the database's clock. */
   overdue: boolean;
+  /** The fencing number of the tus request that writes, or wrote last. */
+  writer: number;
+}
+
+/** A session of a whole file: what every door but tus knows. */
+export interface SessionRow extends AnySessionRow {
+  jobId: string;
+  assetId: string;
 }
 
 export const SESSION_COLUMNS = `id, tenant_id AS "tenantId", job_id AS "jobId", asset_id AS "assetId", filename,
@@ -32,9 +41,12 @@ export const SESSION_COLUMNS = `id, tenant_id AS "tenantId", job_id AS "jobId", 
   chunks_received AS "chunksReceived", bytes_received AS "bytesReceived", status, priority, profile,
   error_code AS "errorCode", error_message AS "errorMessage", expires_at AS "expiresAt",
   extract(epoch FROM now() - created_at)::float8 AS "ageSeconds",
-  (status = 'active' AND expires_at <= now()) AS overdue`;
+  (status = 'active' AND expires_at <= now()) AS overdue, writer`;
 
-export const allThere = (session: SessionRow) =>
+/** A part of a file that tus sends in parts: no job, and none of the other doors' business. */
+export const WHOLE_FILE = "tus_concat IS DISTINCT FROM 'partial'";
+
+export const allThere = (session: AnySessionRow) =>
   session.fileSize !== null && session.bytesReceived === session.fileSize;
 
 /** Whole percent of the file that is confirmed; by chunks while the size is not known. */
@@ -48,7 +60,7 @@ export function uploadPercent(session: SessionRow): number {
 }
 
 /** Throws unless bytes may still be sent: `session_expired`, `session_cancelled`, `session_closed`, or what the session failed with. */
-export function refuseUnlessActive(session: SessionRow): void {
+export function refuseUnlessActive(session: AnySessionRow): void {
   if (session.overdue || session.status === 'expired') throw sessionExpired();
   if (session.status === 'cancelled') {
     throw new SluiceError(

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { type ErrorCode, type SessionStatus, SluiceError } from '#contracts';
 import type { EntityManager } from '#persistence';
-import { SESSION_COLUMNS, type SessionRow } from './session-row.js';
+import { type AnySessionRow, SESSION_COLUMNS, type SessionRow, WHOLE_FILE } from './session-row.js';
 
 export interface NewSession {
   id: string;
   tenantId: string;
-  jobId: string;
-  assetId: string;
+  jobId: string | null;
+  assetId: string | null;
   filename: string;
   contentType: string | null;
   fileSize: number | null;
@@ -69,7 +69,7 @@ export class SessionsRepository {
     return this.one(manager, id, 'FOR UPDATE');
   }
 
-  async adopt(manager: EntityManager, id: string, adopted: Adopted): Promise<SessionRow> {
+  async adopt<S extends AnySessionRow>(manager: EntityManager, { id }: S, adopted: Adopted): Promise<S> {
     return this.update(
       manager,
       `chunks_received = chunks_received + 1, bytes_received = bytes_received + $2,
@@ -141,7 +141,7 @@ export class SessionsRepository {
   async lockOverdue(manager: EntityManager): Promise<SessionRow | null> {
     const rows = (await manager.query(
       `SELECT ${SESSION_COLUMNS} FROM upload_sessions WHERE status = 'active' AND expires_at <= now()
-       ORDER BY expires_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
+         AND ${WHOLE_FILE} ORDER BY expires_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
     )) as SessionRow[];
     return rows[0] ?? null;
   }
@@ -151,7 +151,7 @@ export class SessionsRepository {
     return ids(
       await manager.query(
         `SELECT id FROM upload_sessions WHERE status = 'active' AND expires_at > now() AND bytes_received = file_size
-           AND updated_at < now() - interval '1 minute' LIMIT 100`,
+           AND ${WHOLE_FILE} AND updated_at < now() - interval '1 minute' LIMIT 100`,
       ),
     );
   }
@@ -169,7 +169,7 @@ export class SessionsRepository {
 
   private async one(manager: EntityManager, id: string, lock: '' | 'FOR UPDATE'): Promise<SessionRow> {
     const rows = (await manager.query(
-      `SELECT ${SESSION_COLUMNS} FROM upload_sessions WHERE id = $1 ${lock}`,
+      `SELECT ${SESSION_COLUMNS} FROM upload_sessions WHERE id = $1 AND ${WHOLE_FILE} ${lock}`,
       [id],
     )) as SessionRow[];
     const session = rows[0];
@@ -182,11 +182,15 @@ export class SessionsRepository {
     return session;
   }
 
-  private async update(manager: EntityManager, set: string, values: unknown[]): Promise<SessionRow> {
+  private async update<S extends AnySessionRow = SessionRow>(
+    manager: EntityManager,
+    set: string,
+    values: unknown[],
+  ): Promise<S> {
     const [rows] = (await manager.query(
       `UPDATE upload_sessions SET ${set}, updated_at = now() WHERE id = $1 RETURNING ${SESSION_COLUMNS}`,
       values,
-    )) as [SessionRow[], number];
+    )) as [S[], number];
     return rows[0]!;
   }
 }

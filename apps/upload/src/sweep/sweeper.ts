@@ -6,17 +6,18 @@ import type { Rows } from '../rows.js';
 import type { CompletionService } from '../sessions/completion.service.js';
 import type { EndingService } from '../sessions/ending.service.js';
 import { ORPHAN_AGE_MS } from '../settings.js';
+import type { PartialsService } from '../tus/partials.service.js';
 
 /** Looking at every stored chunk costs more than looking at rows. */
 const OBJECTS_AFTER_INTERVALS = 10;
 const BATCH = 500;
-const CHUNK_KEY = /^chunks\/([0-9a-f-]{36})\//;
 
 export interface SweepServices {
   rows: Rows;
   ending: EndingService;
   completion: CompletionService;
   digests: DigestService;
+  partials: PartialsService;
   store: ObjectStore;
   queues: QueueProducer;
   logger: Logger;
@@ -56,8 +57,10 @@ export class Sweeper {
   }
 
   private async expire(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && (await this.services.ending.expireNext())) {
-      count('sluice_sessions_swept_total', { result: 'expired' });
+    for (const kind of [this.services.ending, this.services.partials]) {
+      while (!signal.aborted && (await kind.expireNext())) {
+        count('sluice_sessions_swept_total', { result: 'expired' });
+      }
     }
   }
 
@@ -81,12 +84,11 @@ export class Sweeper {
   /** Chunk objects that no row names, and unfinished puts, older than the given time (S3-13). */
   private async sweepObjects(olderThan: Date, signal: AbortSignal): Promise<void> {
     const { store } = this.services;
-    let batch: { sessionId: string; key: string }[] = [];
+    let batch: string[] = [];
     for await (const object of store.list('chunks/')) {
       if (signal.aborted) return;
-      const sessionId = CHUNK_KEY.exec(object.key)?.[1];
-      if (sessionId === undefined || object.modified >= olderThan) continue;
-      batch.push({ sessionId, key: object.key });
+      if (object.modified >= olderThan) continue;
+      batch.push(object.key);
       if (batch.length === BATCH) {
         await this.deleteOrphans(batch);
         batch = [];
@@ -96,10 +98,10 @@ export class Sweeper {
     count('sluice_objects_swept_total', { kind: 'unfinished' }, await store.sweepUnfinished(olderThan));
   }
 
-  private async deleteOrphans(objects: { sessionId: string; key: string }[]): Promise<void> {
+  private async deleteOrphans(keys: string[]): Promise<void> {
     const { rows, store, logger } = this.services;
-    if (objects.length === 0) return;
-    const orphans = await rows.chunks.orphans(rows.manager, objects);
+    if (keys.length === 0) return;
+    const orphans = await rows.chunks.orphans(rows.manager, keys);
     for (const key of orphans) await store.delete(key);
     count('sluice_objects_swept_total', { kind: 'chunk' }, orphans.length);
     if (orphans.length > 0) logger.info({ objects: orphans.length }, 'swept chunk objects without a row');

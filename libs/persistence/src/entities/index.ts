@@ -77,6 +77,14 @@ export class UploadSession extends Timestamps {
   @Column('text', { name: 'error_message', nullable: true }) errorMessage: string | null;
   @Column('timestamptz', { name: 'completed_at', nullable: true }) completedAt: Date | null;
   @Column('timestamptz', { name: 'expires_at' }) expiresAt: Date;
+  /** The fencing number of the tus request that writes, or wrote last. */
+  @Column('integer', { default: 0 }) writer: number;
+  @Column('boolean', { default: false }) writing: boolean;
+  /** `Upload-Metadata` and `Upload-Concat` as the client sent them; null for the other doors. */
+  @Column('text', { name: 'tus_metadata', nullable: true }) tusMetadata: string | null;
+  @Column('text', { name: 'tus_concat', nullable: true }) tusConcat: string | null;
+  /** The final upload that took the chunks of this partial one. */
+  @Column('uuid', { name: 'final_id', nullable: true }) finalId: string | null;
 }
 
 @Entity('upload_chunks')
