@@ -58,6 +58,9 @@ export class AppendService {
         checksum.verify();
         await this.adoptAll(hold, held);
       }
+    } catch (error) {
+      // Whoever asked waits for this request to end; what else it met matters to nobody.
+      throw hold.signal.aborted ? hold.signal.reason : error;
     } finally {
       await pieces.close();
       for (const { object } of held) await this.objects.delete(object);
