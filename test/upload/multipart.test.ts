@@ -240,3 +240,70 @@ describe('a file in numbered chunks', () => {
     expect((await assembled(stack, id)).equals(file)).toBe(true);
   });
 });
+
+describe('S1-01 POST /process', () => {
+  async function send(parts: {
+    video?: Uint8Array;
+    file?: Uint8Array;
+    key?: string;
+    last?: boolean;
+    name?: string;
+  }) {
+    const form = new FormData();
+    const addKey = () => parts.key !== undefined && form.append('key', parts.key);
+    if (!parts.last) addKey();
+    for (const field of ['video', 'file'] as const) {
+      const bytes = parts[field];
+      if (bytes) form.append(field, new Blob([new Uint8Array(bytes)]), parts.name ?? 'clip.mp4');
+    }
+    if (parts.last) addKey();
+    const response = await fetch(`${url}/process`, { method: 'POST', body: form });
+    return { status: response.status, body: (await response.json()) as Record<string, string> };
+  }
+
+  it('answers 202 with the job when the bytes are stored, and the job has the key', async () => {
+    for (const [size, last] of [
+      [1000, false],
+      [1000, true],
+      [9000, false],
+      [9000, true],
+    ] as const) {
+      const video = videoBytes(size);
+      const key = `in/Grüße ${size}.mp4`;
+      const { status, body } = await send({ video, key, last });
+      expect(status, JSON.stringify(body)).toBe(202);
+      expect(body).toEqual({ job_id: expect.any(String), message: 'Video processing started' });
+      const [job] = await stack.query('SELECT key, source_complete FROM jobs WHERE id = $1', [body.job_id]);
+      expect(job).toEqual({ key, source_complete: true });
+      const [session] = await stack.query('SELECT id FROM upload_sessions WHERE job_id = $1', [body.job_id]);
+      expect((await assembled(stack, String(session?.id))).equals(video)).toBe(true);
+    }
+  });
+
+  it('does without a key, and does not take a chunk for a video', async () => {
+    const form = new FormData();
+    for (const name of ['session_id', 'chunk_index', 'total_chunks']) form.append(name, '7');
+    form.append('video', new Blob([new Uint8Array(videoBytes(500))]), 'clip.mp4');
+    expect((await fetch(`${url}/process`, { method: 'POST', body: form })).status).toBe(202);
+  });
+
+  it.each([
+    ['no video', {}, 400, 'validation_failed'],
+    ['the video in another field', { file: videoBytes(500) }, 400, 'validation_failed'],
+    ['an empty video', { video: Buffer.alloc(0) }, 400, 'empty_file'],
+    ['a text', { video: Buffer.alloc(500, 'x') }, 415, 'not_a_video'],
+    ['a video that is too large', { video: videoBytes(100_001) }, 413, 'file_too_large'],
+    ['a name with a path', { video: videoBytes(500), name: '../x.mp4' }, 400, 'invalid_filename'],
+    ['a key with a line end', { video: videoBytes(500), key: 'a\tb' }, 400, 'validation_failed'],
+    [
+      'a key that is too long',
+      { video: videoBytes(9000), key: 'k'.repeat(1025), last: true },
+      400,
+      'validation_failed',
+    ],
+  ])('with %s is refused and leaves nothing', async (_what, parts, status, code) => {
+    const { answer, ...left } = await leaving(() => send(parts));
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+    expect(left).toEqual({ objects: 0, active: 0 });
+  });
+});

@@ -5,6 +5,9 @@ import { DataSource, openDataSource } from '#persistence';
 import { QueueProducer } from '#queue';
 import { type ObjectStore, openStore } from '#storage';
 import { Announcer } from './announcer.js';
+import { BatchService } from './batch/batch.service.js';
+import { BatchesController } from './batch/batches.controller.js';
+import { BatchesRepository } from './batch/batches.repository.js';
 import { AdoptionService } from './chunks/adoption.service.js';
 import { ChunkService } from './chunks/chunk.service.js';
 import { ChunkObjects } from './chunks/chunk-objects.js';
@@ -21,6 +24,7 @@ import { IndexedChunks } from './multipart/indexed-chunks.js';
 import { MultipartController } from './multipart/multipart.controller.js';
 import { MultipartService } from './multipart/multipart.service.js';
 import { WholeFiles } from './multipart/whole-files.js';
+import { ProcessController } from './process/process.controller.js';
 import { Rows } from './rows.js';
 import { CompletionService } from './sessions/completion.service.js';
 import { CreationService } from './sessions/creation.service.js';
@@ -40,14 +44,21 @@ class UploadModule {}
 
 export const uploadModule = (context: ServiceContext): DynamicModule => ({
   module: UploadModule,
-  controllers: [SessionsController, ChunksController, MultipartController],
+  controllers: [
+    SessionsController,
+    ChunksController,
+    MultipartController,
+    ProcessController,
+    BatchesController,
+  ],
   providers: [
     ...outside(context),
     ...withLogger(context),
-    ...[Rows, SessionsRepository, ChunksRepository, JobsRepository],
+    ...[Rows, SessionsRepository, ChunksRepository, JobsRepository, BatchesRepository],
     ...[CreationService, CompletionService, EndingService, SessionViews],
     ...[ChunkService, ChunkObjects, AdoptionService, SourceReader],
     ...[MultipartService, WholeFiles, IndexedChunks],
+    BatchService,
     ...[SweepSchedule, Consumers, Journal],
     ...tusProviders(context),
   ],

@@ -57,6 +57,8 @@ const ERRORS = {
   missing_chunks: 'conflict',
   file_hash_mismatch: 'mismatch',
   storage_full: 'no_space',
+  batch_not_found: 'not_found',
+  batch_closed: 'conflict',
   // the tus door
   tus_version_unsupported: 'precondition',
   upload_offset_mismatch: 'conflict',

@@ -39,6 +39,8 @@ export class CreateSessionRequest {
   @IsOptional() @IsInt() @Min(1) chunk_size?: number;
   @IsOptional() @IsString() @MaxLength(128) user_id?: string;
   @IsOptional() @IsString() @MaxLength(128) user_name?: string;
+  /** The batch that it belongs to. */
+  @IsOptional() @IsString() batch_id?: string;
 }
 
 export interface CreateSessionData {
@@ -94,6 +96,19 @@ export class MultipartFields {
   file_hash?: string;
   @IsOptional() @IsString() @MaxLength(16_384) options?: string;
   @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(10) priority?: number;
+  @IsOptional() @IsString() batch_id?: string;
+  /** Of `POST /process`: the client's own name for this work, shown with the job. */
+  @IsOptional()
+  @Matches(/^[^\p{C}\p{Zl}\p{Zp}]{1,1024}$/u, {
+    message: 'key must have 1 to 1024 characters, none of them a control or invisible one',
+  })
+  key?: string;
+}
+
+/** S1-01 */
+export interface ProcessData {
+  job_id: string;
+  message: 'Video processing started';
 }
 
 /** What we know of `Upload-Metadata` (tus), as text; other keys are options. */
@@ -107,6 +122,7 @@ export class TusMetadata {
   @IsOptional() @IsIn(PROFILES) profile?: ProfileName;
   @IsOptional() @IsString() @MaxLength(128) user_id?: string;
   @IsOptional() @IsString() @MaxLength(128) user_name?: string;
+  @IsOptional() @IsString() batch_id?: string;
 }
 
 export interface MultipartData extends SessionData {

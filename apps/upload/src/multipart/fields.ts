@@ -9,13 +9,13 @@ export interface FormFields {
   fileHash: string | null;
   priority: number | null;
   options: Record<string, unknown>;
+  batchId: string | null;
+  key: string | null;
 }
 
-const NAMES = ['session_id', 'chunk_index', 'total_chunks', 'file_hash', 'options', 'priority'];
-
-/** Other fields are ignored, and so are empty ones: forms send every input that they have. */
+/** Empty ones are ignored: forms send every input that they have. */
 export function parseFields(raw: Record<string, string>): FormFields {
-  const given = NAMES.flatMap((name) => (raw[name] ? [[name, raw[name]]] : []));
+  const given = Object.entries(raw).filter(([, value]) => value !== '');
   const fields = parseBody(MultipartFields, Object.fromEntries(given));
   const parsed: FormFields = {
     sessionId: fields.session_id === undefined ? null : parseId(fields.session_id),
@@ -24,6 +24,8 @@ export function parseFields(raw: Record<string, string>): FormFields {
     fileHash: fields.file_hash ?? null,
     priority: fields.priority ?? null,
     options: parseOptions(fields.options),
+    batchId: fields.batch_id === undefined ? null : parseId(fields.batch_id),
+    key: fields.key ?? null,
   };
   if (isChunk(parsed) && parsed.chunkIndex === null) {
     throw new SluiceError(

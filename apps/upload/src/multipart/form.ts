@@ -18,26 +18,35 @@ export interface Form {
   fields: Record<string, string>;
   /** The file part as soon as it begins; null when the form ends without one. */
   file: Promise<FormFile | null>;
+  /** Name of the field that the file belongs in. */
+  fileField: string;
   /** All of the form has been read. */
   end: Promise<void>;
 }
 
 const LIMITS = { files: 1, fields: 20, fieldSize: 32 * 1024, fieldNameSize: 100, headerPairs: 50, parts: 24 };
 
+/** Names in a form that mean something to a door. */
+export interface FormNames {
+  file: string;
+  /** Others are ignored. */
+  fields: readonly string[];
+}
+
 /** Reads multipart/form-data as it comes; the file flows only as fast as it is read. */
-export function readForm(headers: IncomingHttpHeaders, bytes: AsyncIterable<Buffer>): Form {
+export function readForm(headers: IncomingHttpHeaders, bytes: AsyncIterable<Buffer>, names: FormNames): Form {
   const busboy = open(headers);
   const fields: Record<string, string> = Object.create(null);
   let stream: Readable | undefined;
   const file = new Promise<FormFile | null>((resolve, reject) => {
     busboy.on('field', (name, value, nameCut, valueCut) => {
       if (nameCut || valueCut) busboy.destroy(invalid(`The field ${name.slice(0, 40)} is too long.`));
-      else fields[name] = value;
+      else if (names.fields.includes(name)) fields[name] = value;
     });
     busboy.on('file', (name, part, filename, _encoding, contentType) => {
       stream = part;
       part.on('error', () => undefined);
-      if (name !== 'file') busboy.destroy(invalid('The file belongs in the field named file.'));
+      if (name !== names.file) busboy.destroy(invalid(`The file belongs in the field named ${names.file}.`));
       else resolve({ filename: filename ?? '', contentType: contentType ?? null, stream: part });
     });
     for (const limit of ['filesLimit', 'fieldsLimit', 'partsLimit'] as const) {
@@ -56,7 +65,7 @@ export function readForm(headers: IncomingHttpHeaders, bytes: AsyncIterable<Buff
   // Whoever waits for one of them hears of the error; the other must not be an unhandled rejection.
   end.catch(() => undefined);
   file.catch(() => undefined);
-  return { fields, file: Promise.race([file, end.then(() => file)]), end };
+  return { fields, fileField: names.file, file: Promise.race([file, end.then(() => file)]), end };
 }
 
 /** The file's bytes; a form that is cut off in the middle of them ends them with `chunk_incomplete`. */

@@ -58,6 +58,7 @@ export class IndexedChunks {
         options: fields.options,
         userId: null,
         userName: null,
+        batchId: fields.batchId,
       },
       id,
     );

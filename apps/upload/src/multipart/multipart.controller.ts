@@ -20,10 +20,15 @@ export class MultipartController {
   @HttpCode(200)
   async post(@Req() request: FastifyRequest): Promise<Success<MultipartData>> {
     try {
-      const session = await this.uploads.receive(readForm(request.headers, bytesOf(request.raw)));
+      const session = await this.uploads.receive(readForm(request.headers, bytesOf(request.raw), FORM));
       return { success: true, data: { upload_id: session.id, ...(await this.views.of(session)) } };
     } finally {
       await discard(request.raw, 2 * this.settings.maxChunkSize);
     }
   }
 }
+
+const FORM = {
+  file: 'file',
+  fields: [...['session_id', 'chunk_index', 'total_chunks', 'file_hash', 'options', 'priority'], 'batch_id'],
+};

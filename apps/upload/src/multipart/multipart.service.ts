@@ -34,8 +34,10 @@ export class MultipartService {
 
   async receive(form: Form): Promise<SessionRow> {
     const file = await form.file;
-    if (!file)
-      throw new SluiceError('validation_failed', 'The form has no file; send it in the field named file.');
+    if (!file) {
+      const message = `The form has no file; send it in the field named ${form.fileField}.`;
+      throw new SluiceError('validation_failed', message);
+    }
     try {
       return await this.receiveFile(form, file);
     } finally {

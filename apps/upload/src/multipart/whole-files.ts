@@ -90,6 +90,7 @@ export class WholeFiles {
     }
     const priority = late.priority ?? this.settings.defaultPriority;
     await this.rows.transaction(async (manager) => {
+      if (late.batchId !== null) await this.rows.batches.join(manager, late.batchId);
       const session = await this.rows.sessions.lock(manager, id);
       if (session.status !== 'active') return;
       await this.rows.sessions.describe(manager, id, {
@@ -97,13 +98,14 @@ export class WholeFiles {
         fileHash: late.fileHash,
         options: late.options,
         priority,
+        batchId: late.batchId,
       });
-      await this.rows.jobs.setPriority(manager, session.jobId, priority);
+      await this.rows.jobs.describe(manager, session.jobId, { priority, key: late.key });
     });
   }
 
   private open(id: string, file: FormFile, fields: FormFields, size: number | null): Promise<Opened> {
-    const { fileHash, priority, options } = fields;
+    const { fileHash, priority, options, batchId, key } = fields;
     return this.creation.open(
       {
         filename: file.filename,
@@ -116,6 +118,8 @@ export class WholeFiles {
         options,
         userId: null,
         userName: null,
+        batchId,
+        key,
       },
       id,
     );

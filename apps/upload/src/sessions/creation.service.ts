@@ -24,6 +24,10 @@ export interface Wish {
   options: Record<string, unknown>;
   userId: string | null;
   userName: string | null;
+  /** The batch that it joins. */
+  batchId?: string | null;
+  /** The client's own name for the job (S1-01). */
+  key?: string | null;
 }
 
 export interface Opened {
@@ -63,6 +67,7 @@ export class CreationService {
   ): Promise<Opened> {
     const filename = this.check(wish);
     const { opened, fact } = await this.rows.transaction(async (manager) => {
+      if (wish.batchId) await this.rows.batches.join(manager, wish.batchId);
       const known = await this.openKnown(manager, id, { ...wish, filename });
       const result = known ?? (await this.openNew(manager, id, { ...wish, filename }));
       await along(manager, result.opened);
@@ -118,6 +123,7 @@ export class CreationService {
       tenantId: row.tenantId,
       profile: row.profile,
       priority: row.priority,
+      key: wish.key ?? null,
     });
     const session = await this.rows.sessions.insert(manager, row);
     const fact = await recordFact(manager, ids.jobId, {
@@ -147,6 +153,7 @@ export class CreationService {
       options: wish.options,
       priority: wish.priority ?? this.settings.defaultPriority,
       lifetimeSeconds: this.settings.sessionSeconds,
+      batchId: wish.batchId ?? null,
     };
   }
 }

@@ -1,5 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { chunkPrefix, type ErrorCode, type SessionStatus, SluiceError, type TenantFact } from '#contracts';
+import {
+  chunkPrefix,
+  type ErrorCode,
+  type JobStatus,
+  type SessionStatus,
+  SluiceError,
+  type TenantFact,
+} from '#contracts';
 import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
 import type { ObjectStore } from '#storage';
@@ -40,8 +47,19 @@ export class EndingService {
 
   /** The client's own wish; a session that has ended already stays as it is. */
   async cancel(id: string): Promise<SessionRow> {
-    const end: End = { status: 'cancelled', code: 'cancelled', message: 'The upload was cancelled.' };
-    return this.end(id, end, (session) => session.status === 'active' || session.status === 'completed');
+    return this.end(
+      id,
+      CANCELLED,
+      (session) => session.status === 'active' || session.status === 'completed',
+    );
+  }
+
+  /** The same, unless its job has ended: what has its result keeps it. */
+  async cancelOpen(id: string): Promise<SessionRow> {
+    return this.end(id, CANCELLED, async (session, manager) => {
+      if (session.status !== 'completed') return session.status === 'active';
+      return isOpen(await this.rows.jobs.lock(manager, session.jobId));
+    });
   }
 
   /** The content was refused: sending more of it would not help. */
@@ -72,10 +90,14 @@ export class EndingService {
     return ended !== null;
   }
 
-  private async end(id: string, end: End, applies: (session: SessionRow) => boolean): Promise<SessionRow> {
+  private async end(
+    id: string,
+    end: End,
+    applies: (session: SessionRow, manager: EntityManager) => boolean | Promise<boolean>,
+  ): Promise<SessionRow> {
     const ended = await this.rows.transaction(async (manager): Promise<Ended> => {
       const session = await this.rows.sessions.lock(manager, id);
-      return applies(session)
+      return (await applies(session, manager))
         ? this.endLocked(manager, session, end)
         : { before: null, session, facts: [], cleanup: false, keys: [] };
     });
@@ -85,7 +107,7 @@ export class EndingService {
 
   private async endLocked(manager: EntityManager, before: SessionRow, end: End): Promise<Ended> {
     const jobStatus = await this.rows.jobs.lock(manager, before.jobId);
-    const jobIsOpen = jobStatus === 'pending' || jobStatus === 'processing';
+    const jobIsOpen = isOpen(jobStatus);
     const session = await this.rows.sessions.end(manager, before.id, end);
     const keys = await this.rows.chunks.deleteAll(manager, before.id);
     const facts: (TenantFact | null)[] = [];
@@ -124,4 +146,7 @@ export class EndingService {
   }
 }
 
+const CANCELLED: End = { status: 'cancelled', code: 'cancelled', message: 'The upload was cancelled.' };
 const EXPIRED: End = { status: 'expired', code: 'session_expired', message: sessionExpired().message };
+
+const isOpen = (job: JobStatus) => job === 'pending' || job === 'processing';

@@ -13,19 +13,24 @@ export interface KnownFile {
 export class JobsRepository {
   async insert(
     manager: EntityManager,
-    ids: { jobId: string; assetId: string; tenantId: string; profile: string; priority: number },
+    ids: {
+      jobId: string;
+      assetId: string;
+      tenantId: string;
+      profile: string;
+      priority: number;
+      key: string | null;
+    },
   ): Promise<void> {
     await manager.query('INSERT INTO assets (id, tenant_id, profile) VALUES ($1, $2, $3)', [
       ids.assetId,
       ids.tenantId,
       ids.profile,
     ]);
-    await manager.query('INSERT INTO jobs (id, tenant_id, asset_id, priority) VALUES ($1, $2, $3, $4)', [
-      ids.jobId,
-      ids.tenantId,
-      ids.assetId,
-      ids.priority,
-    ]);
+    await manager.query(
+      'INSERT INTO jobs (id, tenant_id, asset_id, priority, key) VALUES ($1, $2, $3, $4, $5)',
+      [ids.jobId, ids.tenantId, ids.assetId, ids.priority, ids.key],
+    );
   }
 
   /**
@@ -51,8 +56,17 @@ export class JobsRepository {
     return adopted.length === 1 ? known : null;
   }
 
-  async setPriority(manager: EntityManager, jobId: string, priority: number): Promise<void> {
-    await manager.query('UPDATE jobs SET priority = $2 WHERE id = $1', [jobId, priority]);
+  /** What a form said after its file. */
+  async describe(
+    manager: EntityManager,
+    jobId: string,
+    late: { priority: number; key: string | null },
+  ): Promise<void> {
+    await manager.query('UPDATE jobs SET priority = $2, key = $3 WHERE id = $1', [
+      jobId,
+      late.priority,
+      late.key,
+    ]);
   }
 
   /** Every byte is confirmed: from now on the reconciler may plan this job. */

@@ -1,11 +1,11 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
-import { type CreateSessionData, CreateSessionRequest, type SessionData, type Success } from '#contracts';
-import { parseBody, parseId } from '#http';
-import { emptyFile } from '../files/refusals.js';
+import type { CreateSessionData, SessionData, Success } from '#contracts';
+import { parseId } from '#http';
 import { CompletionService } from './completion.service.js';
 import { CreationService } from './creation.service.js';
 import { EndingService } from './ending.service.js';
 import { SessionViews } from './session-views.js';
+import { parseWish } from './wish.js';
 
 /** Sessions: create, look, complete, cancel (S3-02, S3-03). */
 @Controller('v1/upload/video/session')
@@ -19,20 +19,7 @@ export class SessionsController {
 
   @Post()
   async create(@Body() body: unknown): Promise<Success<CreateSessionData>> {
-    if ((body as { size?: unknown } | null)?.size === 0) throw emptyFile();
-    const request = parseBody(CreateSessionRequest, body);
-    const opened = await this.creation.open({
-      filename: request.filename,
-      size: request.size,
-      contentType: request.content_type ?? null,
-      fileHash: request.file_hash ?? null,
-      totalChunks: null,
-      priority: request.priority ?? null,
-      profile: request.profile ?? null,
-      options: request.options ?? {},
-      userId: request.user_id ?? null,
-      userName: request.user_name ?? null,
-    });
+    const opened = await this.creation.open(parseWish(body));
     return { success: true, data: this.creation.toData(opened) };
   }
 

@@ -19,6 +19,7 @@ export interface NewSession {
   options: Record<string, unknown>;
   priority: number;
   lifetimeSeconds: number;
+  batchId: string | null;
 }
 
 /** What adopting one chunk changes; null leaves the column as it is. */
@@ -35,8 +36,8 @@ export class SessionsRepository {
   async insert(manager: EntityManager, session: NewSession): Promise<SessionRow> {
     const rows = (await manager.query(
       `INSERT INTO upload_sessions (id, tenant_id, job_id, asset_id, filename, content_type, file_size, file_hash,
-         total_chunks, user_id, user_name, profile, options, priority, expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now() + make_interval(secs => $15))
+         total_chunks, user_id, user_name, profile, options, priority, expires_at, batch_id)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now() + make_interval(secs => $15), $16)
        RETURNING ${SESSION_COLUMNS}`,
       [
         session.id,
@@ -54,6 +55,7 @@ export class SessionsRepository {
         JSON.stringify(session.options),
         session.priority,
         session.lifetimeSeconds,
+        session.batchId,
       ],
     )) as SessionRow[];
     return rows[0]!;
@@ -83,15 +85,19 @@ export class SessionsRepository {
   async describe(
     manager: EntityManager,
     id: string,
-    late: { fileSize: number; fileHash: string | null; options: Record<string, unknown>; priority: number },
+    late: {
+      fileSize: number;
+      fileHash: string | null;
+      options: Record<string, unknown>;
+      priority: number;
+      batchId: string | null;
+    },
   ): Promise<SessionRow> {
-    return this.update(manager, 'file_size = $2, file_hash = $3, options = $4, priority = $5', [
-      id,
-      late.fileSize,
-      late.fileHash,
-      JSON.stringify(late.options),
-      late.priority,
-    ]);
+    return this.update(
+      manager,
+      'file_size = $2, file_hash = $3, options = $4, priority = $5, batch_id = $6',
+      [id, late.fileSize, late.fileHash, JSON.stringify(late.options), late.priority, late.batchId],
+    );
   }
 
   async complete(manager: EntityManager, id: string, sha256: string | null): Promise<SessionRow> {

@@ -42,6 +42,7 @@ export class Sweeper {
       queues.revive('sweep', { part: 'objects' }, { delayMs: OBJECTS_AFTER_INTERVALS * everyMs }),
     );
     await this.attempt('expiry', signal, () => this.expire(signal));
+    await this.attempt('batches', signal, () => this.cancelLeftOpen(signal));
     await this.attempt('completion', signal, () => this.completeForgotten(signal));
     await this.attempt('digests', signal, () => this.fillInDigests());
     return undefined;
@@ -61,6 +62,14 @@ export class Sweeper {
       while (!signal.aborted && (await kind.expireNext())) {
         count('sluice_sessions_swept_total', { result: 'expired' });
       }
+    }
+  }
+
+  private async cancelLeftOpen(signal: AbortSignal): Promise<void> {
+    const { rows, ending } = this.services;
+    for (const id of await rows.batches.leftOpen(rows.manager)) {
+      if (signal.aborted) return;
+      await ending.cancelOpen(id);
     }
   }
 

@@ -1,5 +1,5 @@
 import { TusMetadata } from '#contracts';
-import { parseBody } from '#http';
+import { parseBody, parseId } from '#http';
 import type { Wish } from '../sessions/creation.service.js';
 import { invalid } from './refusals.js';
 
@@ -16,6 +16,7 @@ const NAMES: Record<keyof TusMetadata, string[]> = {
   profile: ['profile'],
   user_id: ['user_id'],
   user_name: ['user_name'],
+  batch_id: ['batch_id'],
 };
 
 const EXTENSION_OF: Record<string, string> = {
@@ -49,6 +50,7 @@ export function wishOf(header: string, extensions: ReadonlySet<string>): Omit<Wi
     options: Object.fromEntries(given),
     userId: wish.user_id ?? null,
     userName: wish.user_name ?? null,
+    batchId: wish.batch_id === undefined ? null : parseId(wish.batch_id),
   };
 }
 

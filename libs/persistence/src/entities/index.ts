@@ -85,6 +85,15 @@ export class UploadSession extends Timestamps {
   @Column('text', { name: 'tus_concat', nullable: true }) tusConcat: string | null;
   /** The final upload that took the chunks of this partial one. */
   @Column('uuid', { name: 'final_id', nullable: true }) finalId: string | null;
+  @Column('uuid', { name: 'batch_id', nullable: true }) batchId: string | null;
+}
+
+@Entity('upload_batches')
+export class UploadBatch extends Timestamps {
+  @PrimaryColumn('uuid') id: string;
+  @Column('text', { name: 'tenant_id' }) tenantId: string;
+  @Column('text', { nullable: true }) name: string | null;
+  @Column('timestamptz', { name: 'cancelled_at', nullable: true }) cancelledAt: Date | null;
 }
 
 @Entity('upload_chunks')
@@ -215,6 +224,7 @@ export const ENTITIES = [
   Asset,
   Job,
   UploadSession,
+  UploadBatch,
   UploadChunk,
   Rendition,
   Span,
