@@ -62,8 +62,10 @@ describe('S3-14 /metrics', () => {
       expect((await put(url, id, 0, Buffer.alloc(1000, 'text '))).status).toBe(415);
       await cancel(url, (await created(url, {})).session_id);
       await cancel(url, await uploaded());
-      const late = await overdue(stack);
-      await waitFor(async () => (await jobOf(stack, late)).status === 'failed', { what: 'the sweep' });
+      const swept = async () => (await readMetrics(url))('sluice_sessions_swept_total');
+      const before = await swept();
+      await overdue(stack);
+      await waitFor(async () => (await swept()) > before, { what: 'the sweep' });
     });
     expect(grown('sluice_upload_chunks_total', { result: 'refused' })).toBe(2);
     expect(grown('sluice_uploads_total', { outcome: 'failed' })).toBe(1);

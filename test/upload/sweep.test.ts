@@ -141,7 +141,10 @@ it('S3-13 a chunk that races the expiry completes its file, or is 410 and nothin
     await queues.enqueue('sweep', { part: 'sessions' });
     return { id, answer: await put(stack.uploads[turn % 2]!, id, 1000, file.subarray(1000)) };
   };
-  const ended = await Promise.all(Array.from({ length: 30 }, (_, turn) => race(turn)));
+  const ended = [];
+  for (let turn = 0; turn < 24; turn += 6) {
+    ended.push(...(await Promise.all([0, 1, 2, 3, 4, 5].map((beside) => race(turn + beside)))));
+  }
   for (const { id, answer } of ended) {
     if (answer.status === 200) {
       expect(answer.body.data.status).toBe('completed');
