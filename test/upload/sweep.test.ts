@@ -11,12 +11,10 @@ import {
   created,
   expectExpired,
   jobOf,
-  look,
   objects,
   overdue,
   put,
   rowsOf,
-  sha256,
   startUploads,
   type UploadStack,
   videoBytes,
@@ -75,22 +73,6 @@ describe('S3-13 the sweep', () => {
       [id],
     );
     await waitFor(async () => (await jobOf(stack, id)).source_complete, { what: 'the sweep to complete it' });
-  });
-
-  it('computes a digest whose process died before it could write it', async () => {
-    const file = videoBytes(1000);
-    const { session_id: id } = await created(url, {});
-    await put(url, id, 0, file);
-    await waitFor(async () => (await look(url, id)).body.data.sha256, { what: 'the first digest' });
-    await stack.query(
-      `UPDATE assets SET sha256 = NULL WHERE id = (SELECT asset_id FROM upload_sessions WHERE id = $1)`,
-      [id],
-    );
-    await stack.query(
-      `UPDATE upload_sessions SET sha256 = NULL, completed_at = now() - interval '2 minutes' WHERE id = $1`,
-      [id],
-    );
-    await waitFor(async () => (await jobOf(stack, id)).asset_sha256 === sha256(file), { what: 'the digest' });
   });
 
   it('removes objects without a row and unfinished puts, when they are old, and only those', async () => {

@@ -11,6 +11,10 @@ export class UploadSettings {
   readonly extensions: ReadonlySet<string>;
   readonly deduplicate: boolean;
   readonly defaultPriority: number;
+  /** Of the digest: so long after its process has died another one may begin. */
+  readonly leaseSeconds: number;
+  /** So long a request waits for the digest of a file whose bytes are all there. */
+  readonly completeWaitMs: number;
 
   constructor(environment: Environment) {
     this.maxFileSize = environment.UPLOAD_MAX_FILE_SIZE;
@@ -21,6 +25,8 @@ export class UploadSettings {
     );
     this.deduplicate = environment.ENABLE_DEDUPLICATION === 'true';
     this.defaultPriority = environment.DEFAULT_PROCESSING_PRIORITY;
+    this.leaseSeconds = environment.LEASE_SECONDS;
+    this.completeWaitMs = environment.UPLOAD_COMPLETE_WAIT_SECONDS * 1000;
   }
 }
 

@@ -18,6 +18,7 @@ import { SourceReader } from './chunks/source-reader.js';
 import { Connections } from './connections.js';
 import { Consumers } from './consumers.js';
 import { DigestService } from './digest/digest.service.js';
+import { DigestLeases } from './digest/leases.js';
 import { DigestThreads } from './digest/threads.js';
 import { Journal } from './journal.js';
 import { IndexedChunks } from './multipart/indexed-chunks.js';
@@ -110,14 +111,14 @@ function withLogger({ environment, logger }: ServiceContext): Provider[] {
     },
     {
       provide: DigestService,
-      useFactory: (rows: Rows, source: SourceReader) =>
+      useFactory: (source: SourceReader, database: DataSource, { leaseSeconds }: UploadSettings) =>
         new DigestService(
-          rows,
           source,
+          new DigestLeases(database, leaseSeconds),
           new DigestThreads({ STORAGE_DRIVER, STORAGE_DIR, STORAGE_FSYNC }),
           logger,
         ),
-      inject: [Rows, SourceReader],
+      inject: [SourceReader, DataSource, UploadSettings],
     },
     {
       provide: Sweeper,
@@ -125,16 +126,15 @@ function withLogger({ environment, logger }: ServiceContext): Provider[] {
         rows: Rows,
         ending: EndingService,
         completion: CompletionService,
-        digests: DigestService,
         partials: PartialsService,
         store: ObjectStore,
         queues: QueueProducer,
       ) =>
         new Sweeper({
-          ...{ rows, ending, completion, digests, partials, store, queues, logger },
+          ...{ rows, ending, completion, partials, store, queues, logger },
           everyMs: environment.SWEEP_INTERVAL_SECONDS * 1000,
         }),
-      inject: [Rows, EndingService, CompletionService, DigestService, PartialsService, STORE, QueueProducer],
+      inject: [Rows, EndingService, CompletionService, PartialsService, STORE, QueueProducer],
     },
   ];
 }

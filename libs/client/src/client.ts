@@ -120,7 +120,11 @@ export class SluiceClient {
           chunkSize = smallerChunks(error, chunkSize);
         }
       }
-      return await this.complete(id, options.signal);
+      for (;;) {
+        // `active` once all bytes are there: the service is still hashing a large file, and has made us wait.
+        const session = await this.complete(id, options.signal);
+        if (session.status !== 'active') return session;
+      }
     } catch (error) {
       throw error instanceof SluiceClientError ? error.withBytesSent(sent) : error;
     }

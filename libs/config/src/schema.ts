@@ -49,6 +49,8 @@ export class Environment {
   @Type(() => Number) @IsNumber() @Min(0.001) UPLOAD_SESSION_TIMEOUT_HOURS = 24;
   @IsString() UPLOAD_ALLOWED_EXTENSIONS = '.mp4,.m4v,.mov,.avi,.mkv,.webm,.ogg,.ogv,.3gp,.ts,.m2ts';
   @IsIn(['true', 'false']) ENABLE_DEDUPLICATION = 'true';
+  /** So long a request that ends a file waits for its SHA-256; then it answers, and the file is completed by itself. */
+  @Type(() => Number) @IsNumber() @Min(0) @Max(50) UPLOAD_COMPLETE_WAIT_SECONDS = 20;
 
   // Processing
   @Type(() => Number) @IsInt() @Min(1) @Max(10) DEFAULT_PROCESSING_PRIORITY = 5;

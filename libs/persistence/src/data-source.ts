@@ -4,6 +4,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ENTITIES } from './entities/index.js';
 import { Initial1700000000000 } from './migrations/1700000000000-initial.js';
 import { Tus1700000100000 } from './migrations/1700000100000-tus.js';
+import { Dedup1700000200000 } from './migrations/1700000200000-dedup.js';
 import { Batches1700000400000 } from './migrations/1700000400000-batches.js';
 
 const INT8_OID = 20;
@@ -22,7 +23,7 @@ export function dataSourceOptions(config: {
     type: 'postgres',
     url: config.databaseUrl,
     entities: ENTITIES,
-    migrations: [Initial1700000000000, Tus1700000100000, Batches1700000400000],
+    migrations: [Initial1700000000000, Tus1700000100000, Dedup1700000200000, Batches1700000400000],
     migrationsTransactionMode: 'all',
     synchronize: false,
     poolSize: config.poolSize,

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { SluiceError } from '#contracts';
 import type { EntityManager } from '#persistence';
+import { DigestService } from '../digest/digest.service.js';
 import { fileTooLarge } from '../files/refusals.js';
 import { Rows } from '../rows.js';
 import { type AnySessionRow, refuseUnlessActive, type SessionRow } from '../sessions/session-row.js';
@@ -30,6 +31,7 @@ type Bytes = Pick<ChunkObject, 'size' | 'sha256'>;
 export class AdoptionService {
   constructor(
     @Inject(Rows) private readonly rows: Rows,
+    @Inject(DigestService) private readonly digests: DigestService,
     @Inject(UploadSettings) private readonly settings: UploadSettings,
   ) {}
 
@@ -45,7 +47,7 @@ export class AdoptionService {
     object: ChunkObject,
     writer?: number,
   ): Promise<Adoption<S>> {
-    return this.rows.transaction(async (manager) => {
+    return this.adopt(async (manager) => {
       const session = await lock(manager);
       if (writer !== undefined && session.writer !== writer) throw takenOver();
       const same = await this.inspect(manager, session, offset, object);
@@ -60,7 +62,7 @@ export class AdoptionService {
     total: number | null,
     object: ChunkObject,
   ): Promise<Adoption> {
-    return this.rows.transaction(async (manager) => {
+    return this.adopt(async (manager) => {
       const session = await this.rows.sessions.lock(manager, sessionId);
       if (session.status !== 'completed') refuseUnlessActive(session);
       const before = await this.rows.chunks.byIndex(manager, sessionId, index);
@@ -108,6 +110,14 @@ export class AdoptionService {
     return same;
   }
 
+  private async adopt<S extends AnySessionRow>(
+    work: (manager: EntityManager) => Promise<Adoption<S>>,
+  ): Promise<Adoption<S>> {
+    const adoption = await this.rows.transaction(work);
+    if (adoption.written) this.digests.follow(adoption.session);
+    return adoption;
+  }
+
   private async place(
     manager: EntityManager,
     session: SessionRow,
@@ -150,6 +160,7 @@ export class AdoptionService {
       chunkSize: place?.chunkSize ?? null,
       totalChunks: place?.total ?? null,
       fileSize: place?.fileSize ?? null,
+      digestLeaseSeconds: this.settings.leaseSeconds,
     });
     return { session, chunk, written: true };
   }

@@ -13,9 +13,6 @@ export interface ChunkRow {
 const COLUMNS = 'byte_offset AS "offset", chunk_index AS "index", size, hash, storage_path AS key';
 const MISSING_RANGES = 1000;
 
-/** Fingerprint of a session without chunks. */
-export const NO_CHUNKS = '';
-
 /** Rows of `upload_chunks`; changed only under their session's lock. */
 @Injectable()
 export class ChunksRepository {
@@ -86,10 +83,18 @@ export class ChunksRepository {
     );
   }
 
-  /** Changes when any chunk is another one; NO_CHUNKS when there are none. */
+  /** The same from the end of the file, backwards. */
+  async lastPage(manager: EntityManager, sessionId: string, limit: number): Promise<ChunkRow[]> {
+    return manager.query(
+      `SELECT ${COLUMNS} FROM upload_chunks WHERE session_id = $1 ORDER BY byte_offset DESC LIMIT $2`,
+      [sessionId, limit],
+    );
+  }
+
+  /** Changes when any chunk is another one: MD5 over the keys with commas between them, in order. */
   async fingerprint(manager: EntityManager, sessionId: string): Promise<string> {
     const rows = (await manager.query(
-      `SELECT COALESCE(md5(string_agg(storage_path, ',' ORDER BY byte_offset)), '${NO_CHUNKS}') AS fingerprint
+      `SELECT COALESCE(md5(string_agg(storage_path, ',' ORDER BY byte_offset)), '') AS fingerprint
        FROM upload_chunks WHERE session_id = $1`,
       [sessionId],
     )) as { fingerprint: string }[];

@@ -28,6 +28,25 @@ export class SourceReader {
     }
   }
 
+  /** The chunks that follow on each other from `from` on, at most so many. */
+  async contiguous(sessionId: string, from: number, limit: number): Promise<ChunkRow[]> {
+    const page = await this.rows.chunks.page(this.rows.manager, sessionId, from - 1, limit);
+    let end = from;
+    const gap = page.findIndex((chunk) => {
+      const fits = chunk.offset === end;
+      end += chunk.size;
+      return !fits;
+    });
+    return gap < 0 ? page : page.slice(0, gap);
+  }
+
+  /** The chunks from the one that holds `from` to the end of a complete source; null when they are more than `limit`. */
+  async last(sessionId: string, from: number, limit: number): Promise<ChunkRow[] | null> {
+    const page = await this.rows.chunks.lastPage(this.rows.manager, sessionId, limit);
+    const first = page.findIndex((chunk) => chunk.offset <= from);
+    return first < 0 ? null : page.slice(0, first + 1).reverse();
+  }
+
   /** The first bytes of a complete source, as many as sniffing wants, whatever the size of its chunks. */
   async head(sessionId: string): Promise<Buffer> {
     const parts: Buffer[] = [];

@@ -1,31 +1,64 @@
 import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import { SluiceError } from '#contracts';
+import { EDGE_BYTES, SluiceError } from '#contracts';
 import { openStore } from '#storage';
-import type { DigestAnswer, DigestOrder, DigestWorkerData } from './protocol.js';
+import type { DigestAnswer, DigestOrder, DigestWorkerData, Numbered } from './protocol.js';
 
 const { storage } = workerData as DigestWorkerData;
 const store = openStore(storage);
-let hash = createHash('sha256');
 
-/** Orders come one at a time: the next is sent when this one is answered. */
-async function obey(order: DigestOrder): Promise<DigestAnswer> {
-  if (order.keys === null) {
-    const sha256 = hash.digest('hex');
-    hash = createHash('sha256');
-    return { sha256 };
-  }
-  for (const key of order.keys) {
-    for await (const bytes of await store.get(key)) hash.update(bytes as Buffer);
-  }
-  return { read: order.keys.length };
+interface File {
+  /** Bytes that `whole` has seen. */
+  position: number;
+  whole: ReturnType<typeof createHash>;
+  /** Of the first EDGE_BYTES. */
+  head: ReturnType<typeof createHash>;
 }
 
-parentPort?.on('message', (order: DigestOrder) => {
-  obey(order)
+/** The service bounds them and says which to drop. */
+const files = new Map<string, File>();
+
+/** Orders for one file come one at a time, those for several files run side by side. */
+async function obey(order: DigestOrder): Promise<DigestAnswer> {
+  if (order.do === 'drop') {
+    files.delete(order.session);
+    return { position: 0 };
+  }
+  if (order.do === 'read' && order.position === 0) {
+    files.set(order.session, { position: 0, whole: createHash('sha256'), head: createHash('sha256') });
+  }
+  const file = files.get(order.session);
+  if (!file || (order.do === 'read' && file.position !== order.position)) throw new Error('another file');
+  if (order.do === 'read') {
+    for (const key of order.keys) await read(file, key);
+    return { position: file.position };
+  }
+  const edges = file.head.copy();
+  for (const { key, start, end } of order.tail ?? []) {
+    for await (const bytes of await store.get(key, { start, end })) edges.update(bytes as Buffer);
+  }
+  return {
+    sha256: file.whole.copy().digest('hex'),
+    edges: order.tail === null ? null : edges.digest('hex'),
+  };
+}
+
+async function read(file: File, key: string): Promise<void> {
+  for await (const part of await store.get(key)) {
+    const bytes = part as Buffer;
+    file.whole.update(bytes);
+    if (file.position < EDGE_BYTES) file.head.update(bytes.subarray(0, EDGE_BYTES - file.position));
+    file.position += bytes.length;
+  }
+}
+
+parentPort?.on('message', ({ number, content }: Numbered<DigestOrder>) => {
+  obey(content)
     .catch((error: unknown): DigestAnswer => {
+      // Half of an object may have been read: this hash is good for nothing any more.
+      files.delete(content.session);
       const known = error instanceof SluiceError;
       return { code: known ? error.code : 'internal', message: (error as Error).message };
     })
-    .then((answer) => parentPort?.postMessage(answer));
+    .then((answer) => parentPort?.postMessage({ number, content: answer } satisfies Numbered<DigestAnswer>));
 });

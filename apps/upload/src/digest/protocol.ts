@@ -5,9 +5,30 @@ export interface DigestWorkerData {
   storage: StorageEnvironment;
 }
 
-/** Objects to read next, in order; null asks for the digest of all since the last one. */
-export interface DigestOrder {
-  keys: string[] | null;
+/** A part of an object, `[start, end)`. */
+export interface Piece {
+  key: string;
+  start: number;
+  end: number;
 }
 
-export type DigestAnswer = { read: number } | { sha256: string } | { code: ErrorCode; message: string };
+/**
+ * `read`: these objects come next in the file, whose first `position` bytes have been read; at 0 it
+ * begins anew. `finish`: the digest of what has been read, and of its edges, whose end is `tail`
+ * (null: nobody wants it). `drop`: forget the file.
+ */
+export type DigestOrder = { session: string } & (
+  | { do: 'read'; position: number; keys: string[] }
+  | { do: 'finish'; tail: Piece[] | null }
+  | { do: 'drop' }
+);
+
+export type DigestAnswer =
+  | { position: number }
+  | { sha256: string; edges: string | null }
+  | { code: ErrorCode; message: string };
+
+export interface Numbered<T> {
+  number: number;
+  content: T;
+}

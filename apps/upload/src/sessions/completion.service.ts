@@ -1,20 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { SluiceError, type TenantFact } from '#contracts';
 import { recordFact } from '#events';
 import { Announcer } from '../announcer.js';
 import { SourceReader } from '../chunks/source-reader.js';
 import { DigestService } from '../digest/digest.service.js';
+import type { FileDigest } from '../digest/prefix.js';
 import { refuseUnlessVideo, sniff } from '../files/sniff.js';
 import { Journal } from '../journal.js';
 import { Rows } from '../rows.js';
+import { UploadSettings } from '../settings.js';
 import { EndingService } from './ending.service.js';
 import { allThere, refuseUnlessActive, type SessionRow } from './session-row.js';
 
-/** What was checked outside of the session's lock; it only counts while the chunks are still these. */
-interface Checked {
-  fingerprint: string;
-  sha256: string | null;
-}
+/** While another process computes the digest. */
+const LOOK_AGAIN_MS = 100;
+/** An object that a row still names at the third look is lost, and not just being dropped. */
+const LOOKS = 3;
 
 /** `dropped`: the objects of the chunks that did not make the promised file. */
 type Outcome = { session: SessionRow; won: boolean; fact: TenantFact | null; dropped?: string[] } | 'changed';
@@ -22,6 +24,8 @@ type Outcome = { session: SessionRow; won: boolean; fact: TenantFact | null; dro
 /** `active → completed`: by whoever sees the last byte, as often as it is asked for. */
 @Injectable()
 export class CompletionService {
+  private readonly settling = new Map<string, Promise<SessionRow>>();
+
   constructor(
     @Inject(Rows) private readonly rows: Rows,
     @Inject(SourceReader) private readonly source: SourceReader,
@@ -29,73 +33,107 @@ export class CompletionService {
     @Inject(EndingService) private readonly ending: EndingService,
     @Inject(Announcer) private readonly announcer: Announcer,
     @Inject(Journal) private readonly journal: Journal,
-  ) {}
+    @Inject(UploadSettings) private readonly settings: UploadSettings,
+  ) {
+    digests.onWhole((id) => void this.settle(id).catch(() => undefined));
+  }
 
   /**
-   * Answers with the completed session, also when it was completed before. Throws `missing_chunks`
-   * with the ranges, `file_hash_mismatch` (every chunk is dropped and the session stays active),
+   * Answers with the completed session, also when it was completed before. Where the digest takes longer
+   * than a request may (a large file whose process has been restarted) the answer is the session as it
+   * is, `active` with nothing missing, and it is completed in the background. Throws `missing_chunks` with
+   * the ranges, `file_hash_mismatch` (every chunk is dropped and the session stays active),
    * `not_a_video`, or why the session is closed.
    */
   async complete(id: string): Promise<SessionRow> {
+    const settled = this.settle(id);
+    const late = new AbortController();
+    const patience = sleep(this.settings.completeWaitMs, null, { signal: late.signal, ref: false });
     try {
-      return await this.tryUntilSettled(id);
-    } catch (error) {
-      await this.ending.settle(id, error);
-      throw error;
+      const session = await Promise.race([settled, patience]);
+      return session ?? (await this.rows.sessions.find(this.rows.manager, id));
+    } finally {
+      settled.catch(() => undefined);
+      patience.catch(() => undefined);
+      late.abort();
     }
   }
 
+  /** One at a time for a session: who asks meanwhile gets the same answer. */
+  private settle(id: string): Promise<SessionRow> {
+    const running = this.settling.get(id);
+    if (running) return running;
+    const settled = this.tryUntilSettled(id)
+      .catch(async (error: unknown) => {
+        await this.ending.settle(id, error);
+        throw error;
+      })
+      .finally(() => this.settling.delete(id));
+    this.settling.set(id, settled);
+    return settled;
+  }
+
   private async tryUntilSettled(id: string): Promise<SessionRow> {
-    for (;;) {
+    for (let [waited, gone] = [false, 0]; ; ) {
       const session = await this.rows.sessions.find(this.rows.manager, id);
       if (session.status === 'completed') return session;
       refuseUnlessActive(session);
-      if (!allThere(session)) throw await this.missing(session);
-      const checked = await this.check(session);
-      if (checked === 'changed') continue;
-      const outcome = await this.commit(id, checked);
+      // Bytes that were there go only when they are not the promised file.
+      if (!allThere(session))
+        throw waited ? fileHashMismatch(session.fileHash, null) : await this.missing(session);
+      const digest = await this.check(session);
+      if (digest === 'gone' && ++gone === LOOKS) throw sourceGone();
+      if (digest === 'elsewhere') {
+        waited = true;
+        await sleep(LOOK_AGAIN_MS);
+      }
+      if (typeof digest === 'string') continue;
+      const outcome = await this.commit(id, digest);
+      // A digest of other chunks than those of now is of no use.
+      if (outcome === 'changed' || outcome.dropped) this.digests.forget(id);
       if (outcome === 'changed') continue;
       if (outcome.dropped) {
         // Rows went first: an object that a crash leaves here has no row and is swept.
         await this.source.deleteObjects(outcome.dropped);
-        throw fileHashMismatch(outcome.session.fileHash, checked.sha256);
+        throw fileHashMismatch(outcome.session.fileHash, digest.sha256);
       }
       if (outcome.won) this.journal.completed(outcome.session);
       return this.announce(outcome.session, outcome.fact);
     }
   }
 
-  private async check(session: SessionRow): Promise<Checked | 'changed'> {
-    const fingerprint = await this.rows.chunks.fingerprint(this.rows.manager, session.id);
+  /** Somebody may end or reset the session while we read: then this is a verdict on no file at all. */
+  private async check(session: SessionRow): Promise<FileDigest | 'elsewhere' | 'changed' | 'gone'> {
     try {
-      refuseUnlessVideo(sniff(await this.source.head(session.id)));
-      return {
-        fingerprint,
-        sha256: session.fileHash === null ? null : await this.digests.compute(session.id),
-      };
+      const digest = await this.digests.of(session);
+      if (digest === 'elsewhere' || digest === 'changed') return digest;
+      const verdict = sniff(await this.source.head(session.id));
+      if (verdict === 'video') return digest;
+      const now = await this.rows.chunks.fingerprint(this.rows.manager, session.id);
+      if (now !== digest.fingerprint) return 'changed';
+      refuseUnlessVideo(verdict);
+      return digest;
     } catch (error) {
-      // Somebody may have ended or reset the session while we read: then this is a verdict on no file at all.
-      const now = await this.rows.sessions.find(this.rows.manager, session.id);
-      const same = (await this.rows.chunks.fingerprint(this.rows.manager, session.id)) === fingerprint;
-      if (error instanceof SluiceError && !(same && allThere(now) && now.status === 'active'))
-        return 'changed';
+      if (error instanceof SluiceError && error.code === 'object_not_found') return 'gone';
       throw error;
     }
   }
 
-  private async commit(id: string, checked: Checked): Promise<Outcome> {
+  /** The digest only counts while the chunks are still those that were read. */
+  private async commit(id: string, digest: FileDigest): Promise<Outcome> {
     return this.rows.transaction(async (manager): Promise<Outcome> => {
       const session = await this.rows.sessions.lock(manager, id);
       if (session.status === 'completed') return { session, won: false, fact: null };
       refuseUnlessActive(session);
-      if ((await this.rows.chunks.fingerprint(manager, id)) !== checked.fingerprint || !allThere(session))
-        return 'changed';
-      if (checked.sha256 !== session.fileHash) {
+      if (!allThere(session)) return 'changed';
+      if ((await this.rows.chunks.fingerprint(manager, id)) !== digest.fingerprint) return 'changed';
+      const { sha256, edges } = digest;
+      if (session.fileHash !== null && session.fileHash !== sha256) {
         const dropped = await this.rows.chunks.deleteAll(manager, id);
         await this.rows.sessions.reset(manager, id);
         return { session, won: false, fact: null, dropped };
       }
-      const completed = await this.rows.sessions.complete(manager, id, checked.sha256);
+      const completed = await this.rows.sessions.complete(manager, id, sha256);
       const fact = await recordFact(manager, session.jobId, {
         type: 'upload_completed',
         durable: true,
@@ -106,16 +144,17 @@ export class CompletionService {
       });
       await this.rows.jobs.markSourceComplete(manager, session, {
         size: session.bytesReceived,
-        sha256: checked.sha256,
+        sha256,
+        edges,
       });
       return { session: completed, won: true, fact };
     });
   }
 
   private async announce(session: SessionRow, fact: TenantFact | null): Promise<SessionRow> {
+    this.digests.forget(session.id);
     await this.announcer.plan(session.jobId, session.priority);
     await this.announcer.publish(fact);
-    if (session.sha256 === null) this.digests.fillIn(session);
     return session;
   }
 
@@ -137,4 +176,10 @@ export const fileHashMismatch = (expected: string | null, actual: string | null)
     'file_hash_mismatch',
     'The file that arrived does not have the promised file_hash; send its chunks again, or cancel and start over.',
     { details: { expected, actual } },
+  );
+
+const sourceGone = () =>
+  new SluiceError(
+    'object_not_found',
+    'Parts of this file are no longer stored; cancel it and send it again.',
   );

@@ -73,24 +73,14 @@ export class JobsRepository {
   async markSourceComplete(
     manager: EntityManager,
     ids: { jobId: string; assetId: string },
-    source: { size: number; sha256: string | null },
+    source: { size: number; sha256: string; edges: string | null },
   ): Promise<void> {
     await manager.query('UPDATE jobs SET source_complete = true, updated_at = now() WHERE id = $1', [
       ids.jobId,
     ]);
     await manager.query(
-      'UPDATE assets SET size = $2, sha256 = COALESCE($3, sha256), updated_at = now() WHERE id = $1',
-      [ids.assetId, source.size, source.sha256],
-    );
-  }
-
-  async setDigest(manager: EntityManager, assetId: string, sha256: string): Promise<void> {
-    // A ready asset of the same file may exist by now; then this one stays without a digest and is not found by dedup.
-    await manager.query(
-      `UPDATE assets a SET sha256 = $2, updated_at = now() WHERE id = $1 AND sha256 IS NULL
-         AND NOT (status = 'ready' AND EXISTS (SELECT 1 FROM assets b WHERE b.tenant_id = a.tenant_id
-           AND b.sha256 = $2 AND b.profile = a.profile AND b.status = 'ready'))`,
-      [assetId, sha256],
+      'UPDATE assets SET size = $2, sha256 = $3, edges_sha256 = $4, updated_at = now() WHERE id = $1',
+      [ids.assetId, source.size, source.sha256, source.edges],
     );
   }
 

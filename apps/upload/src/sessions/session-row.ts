@@ -28,6 +28,8 @@ export interface AnySessionRow {
   overdue: boolean;
   /** The fencing number of the tus request that writes, or wrote last. */
   writer: number;
+  /** The process that computes the file's SHA-256; null when its lease has ended, or nobody has begun. */
+  digestOwner: string | null;
 }
 
 /** A session of a whole file: what every door but tus knows. */
@@ -41,7 +43,8 @@ export const SESSION_COLUMNS = `id, tenant_id AS "tenantId", job_id AS "jobId", 
   chunks_received AS "chunksReceived", bytes_received AS "bytesReceived", status, priority, profile,
   error_code AS "errorCode", error_message AS "errorMessage", expires_at AS "expiresAt",
   extract(epoch FROM now() - created_at)::float8 AS "ageSeconds",
-  (status = 'active' AND expires_at <= now()) AS overdue, writer`;
+  (status = 'active' AND expires_at <= now()) AS overdue, writer,
+  CASE WHEN digest_until > now() THEN digest_owner END AS "digestOwner"`;
 
 /** A part of a file that tus sends in parts: no job, and none of the other doors' business. */
 export const WHOLE_FILE = "tus_concat IS DISTINCT FROM 'partial'";

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type ErrorCode, type SessionStatus, SluiceError } from '#contracts';
 import type { EntityManager } from '#persistence';
+import { DIGEST_OWNER } from '../digest/leases.js';
 import { type AnySessionRow, SESSION_COLUMNS, type SessionRow, WHOLE_FILE } from './session-row.js';
 
 export interface NewSession {
@@ -28,6 +29,8 @@ export interface Adopted {
   chunkSize: number | null;
   totalChunks: number | null;
   fileSize: number | null;
+  /** The digest's lease, which a process that adopts takes when it is free (digest/leases.ts). */
+  digestLeaseSeconds: number;
 }
 
 /** Rows of `upload_sessions`. Whoever changes one holds its lock (docs/model.md, Session). */
@@ -76,8 +79,19 @@ export class SessionsRepository {
       manager,
       `chunks_received = chunks_received + 1, bytes_received = bytes_received + $2,
        chunk_size = COALESCE($3, chunk_size), total_chunks = COALESCE($4, total_chunks),
-       file_size = COALESCE($5, file_size)`,
-      [id, adopted.bytes, adopted.chunkSize, adopted.totalChunks, adopted.fileSize],
+       file_size = COALESCE($5, file_size),
+       digest_owner = CASE WHEN digest_until > now() THEN digest_owner ELSE $6 END,
+       digest_until = CASE WHEN digest_until > now() AND digest_owner <> $6 THEN digest_until
+         ELSE now() + make_interval(secs => $7) END`,
+      [
+        id,
+        adopted.bytes,
+        adopted.chunkSize,
+        adopted.totalChunks,
+        adopted.fileSize,
+        DIGEST_OWNER,
+        adopted.digestLeaseSeconds,
+      ],
     );
   }
 
@@ -100,11 +114,11 @@ export class SessionsRepository {
     );
   }
 
-  async complete(manager: EntityManager, id: string, sha256: string | null): Promise<SessionRow> {
+  async complete(manager: EntityManager, id: string, sha256: string): Promise<SessionRow> {
     return this.update(
       manager,
       `status = 'completed', completed_at = now(), total_chunks = COALESCE(total_chunks, chunks_received),
-       sha256 = COALESCE($2, sha256)`,
+       sha256 = $2, digest_owner = NULL, digest_until = NULL`,
       [id, sha256],
     );
   }
@@ -136,13 +150,6 @@ export class SessionsRepository {
     await this.update(manager, 'chunks_received = 0, bytes_received = 0', [id]);
   }
 
-  async setDigest(manager: EntityManager, id: string, sha256: string): Promise<void> {
-    await manager.query('UPDATE upload_sessions SET sha256 = $2 WHERE id = $1 AND sha256 IS NULL', [
-      id,
-      sha256,
-    ]);
-  }
-
   /** One overdue session under its lock; those that another process works on are skipped. */
   async lockOverdue(manager: EntityManager): Promise<SessionRow | null> {
     const rows = (await manager.query(
@@ -158,17 +165,6 @@ export class SessionsRepository {
       await manager.query(
         `SELECT id FROM upload_sessions WHERE status = 'active' AND expires_at > now() AND bytes_received = file_size
            AND ${WHOLE_FILE} AND updated_at < now() - interval '1 minute' LIMIT 100`,
-      ),
-    );
-  }
-
-  /** Completed sessions whose digest nobody has computed, while their chunks can still be there. */
-  async withoutDigest(manager: EntityManager): Promise<string[]> {
-    return ids(
-      await manager.query(
-        `SELECT id FROM upload_sessions s WHERE status = 'completed' AND sha256 IS NULL
-           AND completed_at BETWEEN now() - interval '1 day' AND now() - interval '1 minute'
-           AND EXISTS (SELECT 1 FROM upload_chunks WHERE session_id = s.id) LIMIT 100`,
       ),
     );
   }

@@ -1,7 +1,6 @@
 import { count, type Logger } from '#observability';
 import type { Handler, QueueProducer } from '#queue';
 import type { ObjectStore } from '#storage';
-import type { DigestService } from '../digest/digest.service.js';
 import type { Rows } from '../rows.js';
 import type { CompletionService } from '../sessions/completion.service.js';
 import type { EndingService } from '../sessions/ending.service.js';
@@ -16,7 +15,6 @@ export interface SweepServices {
   rows: Rows;
   ending: EndingService;
   completion: CompletionService;
-  digests: DigestService;
   partials: PartialsService;
   store: ObjectStore;
   queues: QueueProducer;
@@ -44,7 +42,6 @@ export class Sweeper {
     await this.attempt('expiry', signal, () => this.expire(signal));
     await this.attempt('batches', signal, () => this.cancelLeftOpen(signal));
     await this.attempt('completion', signal, () => this.completeForgotten(signal));
-    await this.attempt('digests', signal, () => this.fillInDigests());
     return undefined;
   };
 
@@ -83,11 +80,6 @@ export class Sweeper {
         count('sluice_sessions_swept_total', { result: 'completed' });
       });
     }
-  }
-
-  private async fillInDigests(): Promise<void> {
-    const { rows, digests } = this.services;
-    for (const id of await rows.sessions.withoutDigest(rows.manager)) digests.fillIn({ id });
   }
 
   /** Chunk objects that no row names, and unfinished puts, older than the given time (S3-13). */

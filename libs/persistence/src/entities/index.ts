@@ -19,6 +19,8 @@ export class Asset extends Timestamps {
   @Column('text') profile: ProfileName;
   @Column('char', { length: 64, nullable: true }) sha256: string | null;
   @Column('bigint', { nullable: true }) size: number | null;
+  /** SHA-256 of the first MiB followed by the last; of the file when it has no more than two. */
+  @Column('char', { name: 'edges_sha256', length: 64, nullable: true }) edgesSha256: string | null;
   @Column('text', { default: 'provisional' }) status: AssetStatus;
   @Column('integer', { default: 1 }) refs: number;
   @Column('timestamptz', { name: 'deleting_since', nullable: true }) deletingSince: Date | null;
@@ -38,6 +40,8 @@ export class Job extends Timestamps {
   @Column('text', { name: 'workflow_id', nullable: true }) workflowId: string | null;
   /** Every byte of the source is confirmed. */
   @Column('boolean', { name: 'source_complete', default: false }) sourceComplete: boolean;
+  /** The job whose work this one shares: it waits for its end, and is never planned. */
+  @Column('uuid', { name: 'waits_for', nullable: true }) waitsFor: string | null;
   @Column('jsonb', { nullable: true }) plan: unknown;
   @Column('integer', { name: 'plan_lease', default: 0 }) planLease: number;
   @Column('timestamptz', { name: 'plan_lease_expires_at', nullable: true }) planLeaseExpiresAt: Date | null;
@@ -86,6 +90,9 @@ export class UploadSession extends Timestamps {
   /** The final upload that took the chunks of this partial one. */
   @Column('uuid', { name: 'final_id', nullable: true }) finalId: string | null;
   @Column('uuid', { name: 'batch_id', nullable: true }) batchId: string | null;
+  /** The process that computes the SHA-256, and until when. */
+  @Column('text', { name: 'digest_owner', nullable: true }) digestOwner: string | null;
+  @Column('timestamptz', { name: 'digest_until', nullable: true }) digestUntil: Date | null;
 }
 
 @Entity('upload_batches')
