@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { bytesOf } from '../../apps/upload/src/chunks/body.js';
+import type { PaceLimits } from '../../apps/upload/src/chunks/pace.js';
 import { PROVISIONAL_OFFSET, placeByIndex } from '../../apps/upload/src/chunks/placement.js';
 import { sniff } from '../../apps/upload/src/files/sniff.js';
 import { Pieces } from '../../apps/upload/src/multipart/pieces.js';
@@ -117,15 +119,50 @@ describe('streams', () => {
     expect(taken).toEqual(['abcd', 'efgh', 'ijk']);
   });
 
-  it('of a client that sends nothing more are ended', async () => {
+  /** A request is such a stream; nothing else of it is used. */
+  const read = async (stream: Readable, limits: PaceLimits) => {
+    let bytes = 0;
+    for await (const part of bytesOf(stream as Parameters<typeof bytesOf>[0], limits)) bytes += part.length;
+    return bytes;
+  };
+  const trickle = (parts: number, size: number, everyMs: number) =>
+    Readable.from(
+      (async function* () {
+        for (let part = 0; part < parts; part++) {
+          await sleep(everyMs);
+          yield Buffer.alloc(size);
+        }
+      })(),
+      { objectMode: false },
+    );
+
+  it('S3-13 of a client that sends nothing more are ended, and its request can still be answered', async () => {
     const silent = new Readable({ read: () => undefined });
     silent.push('begin');
-    const read = async () => {
-      // A request is such a stream; nothing else of it is used.
-      for await (const _ of bytesOf(silent as Parameters<typeof bytesOf>[0], 20));
-    };
-    await expect(read()).rejects.toMatchObject({ code: 'chunk_incomplete' });
-    expect(silent.destroyed).toBe(true);
+    await expect(read(silent, { stallMs: 20, minRate: 0 })).rejects.toMatchObject({
+      code: 'upload_too_slow',
+    });
+    expect(silent.destroyed).toBe(false);
+  });
+
+  it('S3-13 of a client that trickles are ended; the same is taken where any rate will do', async () => {
+    const slow = { stallMs: 100, minRate: 100_000 };
+    await expect(read(trickle(200, 10, 5), slow)).rejects.toMatchObject({ code: 'upload_too_slow' });
+    expect(await read(trickle(40, 10, 5), { ...slow, minRate: 0 })).toBe(400);
+    expect(await read(trickle(40, 100_000, 5), slow)).toBe(4_000_000);
+  });
+
+  it('are not hurried by a reader that is slow', async () => {
+    let bytes = 0;
+    const source = Readable.from([Buffer.alloc(10), Buffer.alloc(10)], { objectMode: false });
+    for await (const part of bytesOf(source as Parameters<typeof bytesOf>[0], {
+      stallMs: 20,
+      minRate: 1e9,
+    })) {
+      await sleep(60);
+      bytes += part.length;
+    }
+    expect(bytes).toBe(20);
   });
 });
 

@@ -1,4 +1,5 @@
 import { type Environment, listOf } from '#config';
+import type { PaceLimits } from './chunks/pace.js';
 
 /** What the environment says about uploads (S3-04), in the units that the code uses. */
 export class UploadSettings {
@@ -15,6 +16,7 @@ export class UploadSettings {
   readonly leaseSeconds: number;
   /** So long a request waits for the digest of a file whose bytes are all there. */
   readonly completeWaitMs: number;
+  readonly pace: PaceLimits;
 
   constructor(environment: Environment) {
     this.maxFileSize = environment.UPLOAD_MAX_FILE_SIZE;
@@ -27,11 +29,13 @@ export class UploadSettings {
     this.defaultPriority = environment.DEFAULT_PROCESSING_PRIORITY;
     this.leaseSeconds = environment.LEASE_SECONDS;
     this.completeWaitMs = environment.UPLOAD_COMPLETE_WAIT_SECONDS * 1000;
+    this.pace = {
+      stallMs: environment.UPLOAD_STALL_SECONDS * 1000,
+      minRate: environment.UPLOAD_MIN_BYTES_PER_SECOND,
+    };
   }
 }
 
-/** A client that sends nothing for this long is dropped. */
-export const STALL_MS = 60_000;
 /** Rows per session; the largest chunk times this is far above any file that we take. */
 export const MAX_CHUNKS_PER_SESSION = 100_000;
 /** Objects without a row may belong to a chunk that is on its way; after an hour they are rubbish (docs/model.md). */

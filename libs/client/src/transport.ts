@@ -12,7 +12,7 @@ export interface TransportRequest {
 const ATTEMPTS = 3;
 const FIRST_DELAY_MS = 300;
 /** Asking again can help with these; a broken chunk is sent again because it may have broken on its way. */
-const RETRYABLE_CODES = new Set(['network', 'chunk_incomplete', 'chunk_hash_mismatch']);
+const RETRYABLE_CODES = new Set(['network', 'chunk_incomplete', 'upload_too_slow', 'chunk_hash_mismatch']);
 
 /** One JSON request and its answer; three attempts with growing pauses where trying again can help (S0-14). */
 export class Transport {

@@ -48,6 +48,10 @@ export class Environment {
   @Type(() => Number) @IsInt() @Min(1) UPLOAD_MAX_CHUNK_SIZE = 10_485_760;
   @Type(() => Number) @IsNumber() @Min(0.001) UPLOAD_SESSION_TIMEOUT_HOURS = 24;
   @IsString() UPLOAD_ALLOWED_EXTENSIONS = '.mp4,.m4v,.mov,.avi,.mkv,.webm,.ogg,.ogv,.3gp,.ts,.m2ts';
+  /** A client that is silent for so long is dropped, and one that sends less than the rate on the average of it. */
+  @Type(() => Number) @IsNumber() @Min(0.1) UPLOAD_STALL_SECONDS = 60;
+  /** 60 KiB in a minute: a phone with one bar does that, somebody who only holds the connection does not. */
+  @Type(() => Number) @IsInt() @Min(0) UPLOAD_MIN_BYTES_PER_SECOND = 1024;
   @IsIn(['true', 'false']) ENABLE_DEDUPLICATION = 'true';
   /** So long a request that ends a file waits for its SHA-256; then it answers, and the file is completed by itself. */
   @Type(() => Number) @IsNumber() @Min(0) @Max(50) UPLOAD_COMPLETE_WAIT_SECONDS = 20;

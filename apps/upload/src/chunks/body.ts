@@ -1,30 +1,35 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { SluiceError } from '#contracts';
+import { count } from '#observability';
 import { HEAD_BYTES } from '../files/sniff.js';
-import { STALL_MS } from '../settings.js';
+import { Pace, type PaceLimits } from './pace.js';
+
+/** Requests whose client we no longer wait for: nothing more of them is read, so that they are answered at once. */
+const givenUp = new WeakSet<IncomingMessage>();
 
 /**
- * A request's bytes. A client that is gone, or sends nothing for `stallMs` while we wait for it, ends
- * them with `chunk_incomplete`. Stopping early leaves the request open, so that it can be answered.
+ * A request's bytes. A client that is gone ends them with `chunk_incomplete`, one that is slower than
+ * the limits with `upload_too_slow`. Stopping early leaves the request open, so that it can be answered.
  */
-export async function* bytesOf(request: IncomingMessage, stallMs = STALL_MS): AsyncGenerator<Buffer> {
+export async function* bytesOf(request: IncomingMessage, limits: PaceLimits): AsyncGenerator<Buffer> {
   const iterator = request.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
-  // The clock only runs while the client is the one to wait for.
-  const next = async () => {
-    const timer = setTimeout(() => request.destroy(incomplete()), stallMs);
-    try {
-      return await iterator.next();
-    } finally {
-      clearTimeout(timer);
-    }
-  };
+  const pace = new Pace(limits);
   try {
-    for (let part = await next(); !part.done; part = await next()) yield part.value as Buffer;
+    for (;;) {
+      const part = await pace.next(iterator.next());
+      if (part.done) return;
+      yield part.value;
+    }
   } catch (error) {
-    throw error instanceof SluiceError ? error : incomplete(error);
+    if (!(error instanceof SluiceError)) throw incomplete(error);
+    if (error.code !== 'upload_too_slow') throw error;
+    givenUp.add(request);
+    count('sluice_upload_chunks_total', { result: 'too_slow' });
+    throw error;
   } finally {
-    await iterator.return?.();
+    // An iterator that waits for bytes would make its end wait for them too.
+    if (!givenUp.has(request)) await iterator.return?.();
   }
 }
 
@@ -59,7 +64,7 @@ export function withHead(bytes: AsyncIterable<Buffer>): { body: Readable; head: 
  * bytes on their way may lose the answer. Gives up at `maxBytes` or after `maxMs`.
  */
 export async function discard(request: IncomingMessage, maxBytes: number, maxMs = 15_000): Promise<void> {
-  if (request.readableEnded || request.destroyed) return;
+  if (request.readableEnded || request.destroyed || givenUp.has(request)) return;
   await new Promise<void>((resolve) => {
     let left = maxBytes;
     const timer = setTimeout(() => stop(), maxMs);

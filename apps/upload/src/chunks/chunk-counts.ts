@@ -7,8 +7,9 @@ export function countChunk(size: number, written: boolean): void {
   if (written) count('sluice_upload_bytes_total', {}, size);
 }
 
-/** A chunk that was not taken. */
+/** A chunk that was not taken. One that was too slow has been counted where it was given up. */
 export function countLoss(error: unknown): void {
+  if (error instanceof SluiceError && error.code === 'upload_too_slow') return;
   count('sluice_upload_chunks_total', { result: lossBy(error) });
 }
 

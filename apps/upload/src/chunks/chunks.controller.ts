@@ -28,7 +28,7 @@ export class ChunksController {
       const announced = announcedBy(request.headers, this.settings.maxChunkSize);
       const adoption = await this.chunks.receive(parseId(id), parseOffset(offset), {
         ...announced,
-        bytes: bytesOf(request.raw),
+        bytes: bytesOf(request.raw, this.settings.pace),
       });
       return { success: true, data: toChunkData(adoption) };
     } finally {

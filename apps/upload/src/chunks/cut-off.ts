@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
+import { type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { SluiceError } from '#contracts';
 import { toProblem } from '#http';
 import { incomplete } from './body.js';
+import { tooSlow } from './pace.js';
 
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'HPE_CLOSED_CONNECTION']);
 
@@ -21,10 +22,12 @@ export function answerCutOffBodies(server: Server): void {
     const cutOff = error.code === 'HPE_INVALID_EOF_STATE';
     const problem = cutOff
       ? incomplete()
-      : new SluiceError('bad_request', 'The request could not be read; check its syntax.');
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? tooSlow(error)
+        : new SluiceError('bad_request', 'The request could not be read; check its syntax.');
     const body = JSON.stringify(toProblem(problem, randomUUID()));
     socket.end(
-      `HTTP/1.1 ${problem.status} Bad Request\r\nContent-Type: application/problem+json\r\n` +
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: application/problem+json\r\n` +
         `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     );
   });

@@ -20,7 +20,9 @@ export class MultipartController {
   @HttpCode(200)
   async post(@Req() request: FastifyRequest): Promise<Success<MultipartData>> {
     try {
-      const session = await this.uploads.receive(readForm(request.headers, bytesOf(request.raw), FORM));
+      const session = await this.uploads.receive(
+        readForm(request.headers, bytesOf(request.raw, this.settings.pace), FORM),
+      );
       return { success: true, data: { upload_id: session.id, ...(await this.views.of(session)) } };
     } finally {
       await discard(request.raw, 2 * this.settings.maxChunkSize);

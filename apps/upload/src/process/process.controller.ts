@@ -18,7 +18,9 @@ export class ProcessController {
   @HttpCode(202)
   async post(@Req() request: FastifyRequest): Promise<ProcessData> {
     try {
-      const session = await this.uploads.receive(readForm(request.headers, bytesOf(request.raw), FORM));
+      const session = await this.uploads.receive(
+        readForm(request.headers, bytesOf(request.raw, this.settings.pace), FORM),
+      );
       return { job_id: session.jobId, message: 'Video processing started' };
     } finally {
       await discard(request.raw, 2 * this.settings.maxChunkSize);

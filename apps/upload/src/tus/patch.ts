@@ -66,7 +66,7 @@ export class PatchUpload {
     if (patch.length !== null) await this.setLength(hold.upload, patch.length);
     const { fileSize } = hold.upload;
     if (fileSize !== null && offset + (patch.size ?? 0) > fileSize) throw beyondLength(fileSize);
-    const bytes = bytesOf(request.raw);
+    const bytes = bytesOf(request.raw, this.settings.pace);
     const end = await this.appending.append(hold, { bytes, offset, checksum: patch.checksum });
     // The last byte may have come before the length, or its process may have died before it could complete.
     if (end === fileSize && end === offset && !isPartial(hold.upload))

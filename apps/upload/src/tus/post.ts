@@ -75,7 +75,11 @@ export class PostUpload {
   ): Promise<number> {
     const hold = await this.writers.take(session.id);
     try {
-      return await this.appending.append(hold, { bytes: bytesOf(request.raw), offset: 0, checksum });
+      return await this.appending.append(hold, {
+        bytes: bytesOf(request.raw, this.settings.pace),
+        offset: 0,
+        checksum,
+      });
     } catch (error) {
       if (error instanceof SluiceError) {
         if (session.jobId === null) await this.partials.cancel(session.id);

@@ -60,6 +60,8 @@ async function fail(
   if (error.status >= 500) {
     logger.error({ err: exception, request_id: request.id, url: request.url }, error.message);
   }
+  // A tus client goes on after a broken connection, and gives up after a refusal.
+  if (error.code === 'upload_too_slow') request.raw.destroy();
   if (!AT_ONCE.has(error.code)) await discard(request.raw, 2 * settings.maxChunkSize);
   if (reply.raw.destroyed || reply.raw.headersSent) {
     reply.raw.destroy();
