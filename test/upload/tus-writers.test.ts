@@ -78,28 +78,6 @@ describe('a client that comes back while its dead connection still holds the upl
     );
   });
 
-  it('goes on after kill -9 of the process that held it', async () => {
-    const file = videoBytes(9000);
-    const { path } = await silent(one, file, 6100);
-    await stack.kill('upload');
-    expect(await held(path)).toBe(true);
-    expect(await offsetOf(other, path)).toBe(4096);
-    expect(await held(path)).toBe(false);
-    await stack.restart('upload');
-    expect((await patch(one, path, 4096, file.subarray(4096))).status).toBe(204);
-    expect((await assembled(stack, idOf(path))).equals(file)).toBe(true);
-  });
-
-  it('a process that is stopping keeps what it has of every upload', async () => {
-    const file = videoBytes(9000);
-    const { path, socket } = await silent(one, file, 6100);
-    const answered = answerOn(socket);
-    await stack.kill('upload', 'SIGTERM');
-    expect(await answered).toContain('"unavailable"');
-    expect(await offsetOf(other, path)).toBe(6100);
-    await stack.restart('upload');
-  });
-
   it('DELETE ends the request that writes', async () => {
     const file = videoBytes(9000);
     const { path, socket } = await silent(one, file, 5000);
@@ -167,5 +145,28 @@ describe('random cuts', () => {
       expect((await look(one, idOf(path))).body.data.status).toBe('completed');
       expect((await assembled(stack, idOf(path))).equals(bytes)).toBe(true);
     }
+  });
+});
+
+/** These end processes for good, so they come last. */
+describe('a process that ends while it holds an upload', () => {
+  it('is not waited for after kill -9', async () => {
+    const file = videoBytes(9000);
+    const { path } = await silent(one, file, 6100);
+    await stack.kill('upload', 'SIGKILL', 0);
+    expect(await held(path)).toBe(true);
+    expect(await offsetOf(other, path)).toBe(4096);
+    expect(await held(path)).toBe(false);
+    expect((await patch(other, path, 4096, file.subarray(4096))).status).toBe(204);
+    expect((await assembled(stack, idOf(path))).equals(file)).toBe(true);
+  });
+
+  it('keeps what it has when it is stopped', async () => {
+    const { path, socket } = await silent(other, videoBytes(9000), 6100);
+    const answered = answerOn(socket);
+    await stack.kill('upload', 'SIGTERM', 1);
+    expect(await answered).toContain('"unavailable"');
+    expect((await rowsOf(stack, idOf(path))).map((row) => Number(row.size))).toEqual([4096, 2004]);
+    expect(await held(path)).toBe(false);
   });
 });
