@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -66,6 +67,21 @@ describe('cleaning up', () => {
     await cancel(job, '-1 hour');
     await waitFor(async () => (await assetStatus(job)) === 'deleted', { what: 'the asset to be deleted' });
     expect(Date.now() - before).toBeGreaterThanOrEqual(1900);
+  });
+
+  it('takes the parts that a tus upload was put together from', async () => {
+    const job = await scene.job({ sessionStatus: 'cancelled' });
+    const part = randomUUID();
+    const key = chunkKey(part, 0, 'a');
+    await put(key);
+    await scene.stack.query(
+      `INSERT INTO upload_sessions (id, tenant_id, filename, status, tus_metadata, tus_concat, final_id, expires_at)
+       VALUES ($1, 'default', 'partial', 'completed', '', 'partial', $2, now())`,
+      [part, job.sessionId],
+    );
+    await cancel(job, '0 seconds');
+    await waitFor(async () => (await assetStatus(job)) === 'deleted', { what: 'the asset to be deleted' });
+    expect(await scene.objects(`chunks/${part}`)).toEqual([]);
   });
 
   it('takes the source of a job that failed, and tells a client that still sends', async () => {
