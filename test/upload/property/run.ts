@@ -8,6 +8,10 @@ export interface Client {
   uploads: string[];
   /** Processes are killed meanwhile: a request may go unanswered, and is then asked again. */
   kills: boolean;
+  /** Resolves when every process that was killed answers again. */
+  back: () => Promise<unknown>;
+  /** Requests so far. */
+  requests: number;
 }
 
 /** What a case has seen so far. */
@@ -75,7 +79,10 @@ async function open(seen: Case, client: Client): Promise<void> {
     if (reply.status >= 400 && reply.status !== 503)
       throw new Error(`not opened: ${reply.status} ${reply.code}`);
     const data = reply.body.data as { session_id: string; status: string } | undefined;
-    if (!data) continue;
+    if (!data) {
+      await client.back();
+      continue;
+    }
     Object.assign(seen, { id: data.session_id, status: data.status });
     if (plan.opens === 'form' && opener) seen.confirmed.set(`${opener.from}-${opener.to}`, opener);
     return;
@@ -116,7 +123,9 @@ export async function perform(seen: Case, client: Client, given: Step): Promise<
   return reply;
 }
 
-async function ask(seen: Case, { uploads }: Client, step: Step, outgoing: Outgoing): Promise<Reply> {
+async function ask(seen: Case, client: Client, step: Step, outgoing: Outgoing): Promise<Reply> {
+  const { uploads } = client;
+  client.requests += 1;
   const at = seen.log.push('') - 1;
   const reply = await send(uploads[step.process % uploads.length]!, outgoing);
   const { process, ...shown } = step;
@@ -223,8 +232,13 @@ async function finish(seen: Case, client: Client): Promise<void> {
   for (let round = 0; round < ROUNDS * (client.kills ? 3 : 1); round += 1) {
     const looked = await perform(seen, client, { do: 'look', process: round % 2 });
     const data = looked.body.data as Looked | undefined;
-    if (!data) continue;
+    if (!data) {
+      await client.back();
+      continue;
+    }
     seen.status = data.status;
+    // The answer to it may have been lost with its process.
+    if (data.status === 'cancelled') seen.cancelled = true;
     if (data.status !== 'active') return;
     const lost = keepsPromise(plan) ? lostOf(seen, data.missing) : [];
     if (lost.length > 0) seen.problems.push(`confirmed and missing: ${lost.join(', ')}`);

@@ -62,8 +62,8 @@ export async function rubbish(stack: UploadStack): Promise<string[]> {
 
 /** Exactly the file, or a clean refusal: adds to the case's problems what is neither. */
 export async function verify(stack: UploadStack, picture: Picture, seen: Case): Promise<void> {
-  const session = picture.sessions.find(({ id, filename }) =>
-    seen.id === null ? filename === `${seen.plan.name}.mp4` : id === seen.id,
+  const session = picture.sessions.find(({ id, filename, status }) =>
+    seen.id === null ? filename === `${seen.plan.name}.mp4` && status === seen.status : id === seen.id,
   );
   if (!session) {
     seen.problems.push('there is no session');
