@@ -7,12 +7,24 @@ export function parseBody<T extends object>(type: new () => T, body: unknown): T
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new SluiceError('bad_request', 'A JSON object is expected as the body.');
   }
-  const value = plainToInstance(type, body, { enableImplicitConversion: false });
+  const value = instanceOf(type, body);
   const problems = validateSync(value, { whitelist: true, forbidNonWhitelisted: true }).flatMap((error) =>
     Object.values(error.constraints ?? {}),
   );
   if (problems.length > 0) throw new SluiceError('validation_failed', `${problems.join('; ')}.`);
   return value;
+}
+
+function instanceOf<T extends object>(type: new () => T, body: object): T {
+  try {
+    return plainToInstance(type, body, { enableImplicitConversion: false });
+  } catch (error) {
+    // class-transformer follows a body to its depth on the stack.
+    if (!(error instanceof RangeError)) throw error;
+    throw new SluiceError('validation_failed', 'The body is nested too deeply; flatten it.', {
+      cause: error,
+    });
+  }
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -55,10 +55,10 @@ export function readForm(headers: IncomingHttpHeaders, bytes: AsyncIterable<Buff
       );
     }
     busboy.once('finish', () => resolve(null));
-    busboy.once('error', reject);
+    busboy.once('error', (error) => reject(reasonOf(error)));
   });
   const end = pipeline(Readable.from(bytes, { objectMode: false }), busboy).catch((error: unknown) => {
-    const reason = error instanceof SluiceError ? error : incomplete(error);
+    const reason = reasonOf(error);
     stream?.destroy(reason);
     throw reason;
   });
@@ -73,9 +73,11 @@ export async function* fileBytes(file: FormFile): AsyncGenerator<Buffer> {
   try {
     for await (const part of file.stream) yield part as Buffer;
   } catch (error) {
-    throw error instanceof SluiceError ? error : incomplete(error);
+    throw reasonOf(error);
   }
 }
+
+const reasonOf = (error: unknown) => (error instanceof SluiceError ? error : incomplete(error));
 
 const invalid = (message: string) => new SluiceError('validation_failed', message);
 

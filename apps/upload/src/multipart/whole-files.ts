@@ -3,6 +3,7 @@ import { SluiceError } from '#contracts';
 import { ChunkService } from '../chunks/chunk.service.js';
 import { type ChunkObject, ChunkObjects } from '../chunks/chunk-objects.js';
 import { fileTooLarge } from '../files/refusals.js';
+import { refuseUnstorable } from '../files/unstorable.js';
 import { Rows } from '../rows.js';
 import { CompletionService } from '../sessions/completion.service.js';
 import { CreationService, type Opened } from '../sessions/creation.service.js';
@@ -88,6 +89,7 @@ export class WholeFiles {
         `A chunk may have at most ${this.settings.maxChunkSize} bytes; send smaller ones.`,
       );
     }
+    refuseUnstorable(late.options);
     const priority = late.priority ?? this.settings.defaultPriority;
     await this.rows.transaction(async (manager) => {
       if (late.batchId !== null) await this.rows.batches.join(manager, late.batchId);

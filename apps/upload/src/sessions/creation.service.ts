@@ -6,6 +6,7 @@ import type { EntityManager } from '#persistence';
 import { Announcer } from '../announcer.js';
 import { checkFilename } from '../files/filename.js';
 import { emptyFile, fileTooLarge } from '../files/refusals.js';
+import { refuseUnstorable } from '../files/unstorable.js';
 import { Journal } from '../journal.js';
 import { Rows } from '../rows.js';
 import { UploadSettings } from '../settings.js';
@@ -66,6 +67,7 @@ export class CreationService {
     along: (manager: EntityManager, opened: Opened) => Promise<void> = async () => undefined,
   ): Promise<Opened> {
     const filename = this.check(wish);
+    refuseUnstorable(wish);
     const { opened, fact } = await this.rows.transaction(async (manager) => {
       if (wish.batchId) await this.rows.batches.join(manager, wish.batchId);
       const known = await this.openKnown(manager, id, { ...wish, filename });
