@@ -125,7 +125,7 @@ describe('a stranger who speaks HTTP badly gets a code and a sentence', () => {
     const chunk = toBytes({
       ...putAt('5000', [['Host', host], ['Content-Type', 'application/octet-stream'], hashed, ten]),
     });
-    const last = toBytes({ path: session(), headers: open });
+    const last = toBytes({ path: session(), headers: lines() });
     const answers = await ask(Buffer.concat([one('/health'), one('/nothing'), chunk, one('/health'), last]));
     expect(answers.map(({ status }) => status)).toEqual([200, 404, 416, 200, 200]);
   });

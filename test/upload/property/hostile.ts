@@ -27,7 +27,9 @@ export function answersIn(text: string): Answer[] {
     if (!match) throw new Error(`no answer begins at ${text.length - rest.length}: ${text.slice(0, 2000)}`);
     // Node's own answer to a request without Host has no body, in chunks.
     const none = /^transfer-encoding: chunked/im.test(match[2]!) ? '0\r\n\r\n'.length : 0;
-    const length = Number(/^content-length: (\d+)/im.exec(match[2]!)?.[1] ?? none);
+    // An answer to HEAD only tells the length.
+    const bare = /^(HTTP\/1\.1 |$)/.test(rest.slice(match[0].length));
+    const length = bare ? 0 : Number(/^content-length: (\d+)/im.exec(match[2]!)?.[1] ?? none);
     const body = rest.slice(match[0].length, match[0].length + length);
     if (match[1] !== '100') answers.push({ status: Number(match[1]), body });
     rest = rest.slice(match[0].length + length);
