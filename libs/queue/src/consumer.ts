@@ -41,7 +41,7 @@ export function consume<Q extends QueueName>(
   const lockDuration = options.lockSeconds * 1000;
   const running = new Set<AbortController>();
 
-  const process = async (job: Job, token?: string, signal?: AbortSignal): Promise<void> => {
+  const run = async (job: Job, token?: string, signal?: AbortSignal): Promise<void> => {
     const payload = parse(queue, job.data);
     const abort = new AbortController();
     signal?.addEventListener('abort', () => abort.abort(signal.reason), { once: true });
@@ -67,6 +67,18 @@ export function consume<Q extends QueueName>(
     }
   };
 
+  const handlers = new Set<Promise<void>>();
+  // BullMQ hands the signal only to a function that names its third parameter.
+  const process = async (job: Job, token?: string, signal?: AbortSignal): Promise<void> => {
+    const handled = run(job, token, signal);
+    handlers.add(handled);
+    try {
+      await handled;
+    } finally {
+      handlers.delete(handled);
+    }
+  };
+
   const worker = new Worker(queue, process, {
     connection,
     prefix: QUEUE_PREFIX,
@@ -89,7 +101,10 @@ export function consume<Q extends QueueName>(
         for (const abort of running) abort.abort(new Error('the service is stopping'));
       }, graceMs);
       try {
-        await worker.close();
+        // BullMQ would wait for Redis to come back; without it nothing new is taken, and what runs is ours.
+        const away = connection.status !== 'ready';
+        if (away) await Promise.allSettled(handlers);
+        await worker.close(away);
       } finally {
         clearTimeout(timer);
         connection.disconnect();
