@@ -8,6 +8,7 @@ import { Pieces } from '../multipart/pieces.js';
 import { UploadSettings } from '../settings.js';
 import { Arriving } from './arriving.js';
 import type { Checksum } from './checksum.js';
+import { Piece } from './piece.js';
 import { beyondLength } from './refusals.js';
 import { isPartial, type UploadRow, UploadsRepository } from './uploads.repository.js';
 import type { Hold } from './writers.service.js';
@@ -41,19 +42,33 @@ export class AppendService {
 
   /** Answers with the new offset. Throws why the body ended early, after what came of it was kept. */
   async append(hold: Hold, { bytes, offset, checksum }: Sent): Promise<number> {
-    const arriving = new Arriving(bytes, hold.signal);
+    const failed = new AbortController();
+    const arriving = new Arriving(bytes, AbortSignal.any([hold.signal, failed.signal]));
     const pieces = new Pieces(checksum ? checksum.over(arriving) : arriving);
     const held: Held[] = [];
     let end = offset;
+    let behind: Promise<void> = Promise.resolve();
     try {
       while (await pieces.more()) {
-        const piece = pieces.take(Math.min(this.settings.maxChunkSize, this.room(hold.upload, end)));
-        const object = await this.objects.put(hold.upload.id, end, piece);
-        held.push({ offset: end, object });
-        end += object.size;
-        if (end === hold.upload.fileSize && (await pieces.more())) throw beyondLength(end);
-        if (!checksum) await this.adoptAll(hold, held);
+        const limit = Math.min(this.settings.maxChunkSize, this.room(hold.upload, end));
+        const piece = new Piece(pieces.take(limit));
+        const stored = this.objects.put(hold.upload.id, end, piece);
+        await Promise.race([piece.taken, stored]);
+        const [at, before] = [end, behind];
+        end += piece.size;
+        if (end === hold.upload.fileSize && (await pieces.more())) {
+          await this.follow(before, stored, async (object) => void held.push({ offset: at, object }));
+          throw beyondLength(end);
+        }
+        // While it is made durable and adopted, the next one flows; never more than these two.
+        behind = this.follow(before, stored, async (object) => {
+          held.push({ offset: at, object });
+          if (!checksum) await this.adoptAll(hold, held);
+        });
+        behind.catch((error: unknown) => failed.abort(error));
+        await before;
       }
+      await behind;
       if (checksum && arriving.cut === null) {
         checksum.verify();
         await this.adoptAll(hold, held);
@@ -62,11 +77,27 @@ export class AppendService {
       // Whoever asked waits for this request to end; what else it met matters to nobody.
       throw hold.signal.aborted ? hold.signal.reason : error;
     } finally {
+      await behind.catch(() => undefined);
       await pieces.close();
       for (const { object } of held) await this.objects.delete(object);
     }
     if (arriving.cut !== null) throw arriving.cut;
     return end;
+  }
+
+  /** One piece after the other: an object after one that failed is not wanted. */
+  private async follow(
+    before: Promise<void>,
+    stored: Promise<ChunkObject>,
+    then: (object: ChunkObject) => Promise<void>,
+  ): Promise<void> {
+    const [earlier, own] = await Promise.allSettled([before, stored]);
+    if (own.status === 'rejected') throw earlier.status === 'rejected' ? earlier.reason : own.reason;
+    if (earlier.status === 'rejected') {
+      await this.objects.delete(own.value);
+      throw earlier.reason;
+    }
+    await then(own.value);
   }
 
   /** Takes from the list what rows name now, or what its adoption has dealt with otherwise. */
