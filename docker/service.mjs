@@ -5,13 +5,13 @@
  */
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { SERVICES } from '#contracts';
+import { services } from '../dist/services/bundle.mjs';
 
 const service = process.argv[2] ?? process.env.SLUICE_SERVICE ?? '';
 
-if (!SERVICES.includes(service)) {
+if (!Object.hasOwn(services, service)) {
   console.error(
-    `Say which service to run, as the argument or as SLUICE_SERVICE: ${SERVICES.join(', ')}${service === '' ? '' : ` (not "${service}")`}.`,
+    `Say which service to run, as the argument or as SLUICE_SERVICE: ${Object.keys(services).join(', ')}${service === '' ? '' : ` (not "${service}")`}.`,
   );
   process.exit(1);
 }
@@ -24,4 +24,4 @@ if (!process.env.ADVERTISED_HOST) {
   if (address) process.env.ADVERTISED_HOST = isIPv6(address) ? `[${address}]` : address;
 }
 
-await import(`../dist/apps/${service}/src/main.js`);
+await services[service]();

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './paths.mjs';
 import { mustRun } from './run.mjs';
@@ -6,7 +5,11 @@ import { say } from './say.mjs';
 import { hashOf, isStale, remember } from './stale.mjs';
 
 const MARK = join(ROOT, 'dist/.sluice-build-hash');
-const PAGE = 'scripts/build-page.mjs';
+/** What follows the compiler; each can do without the other. */
+const BUNDLES = [
+  ['The build of the services', 'scripts/build-services.mjs'],
+  ['The build of the page', 'scripts/build-page.mjs'],
+];
 const SOURCES = [
   'apps',
   'libs',
@@ -15,10 +18,11 @@ const SOURCES = [
   'tsconfig.build.json',
   'package.json',
   'package-lock.json',
-  PAGE,
+  ...BUNDLES.map(([, script]) => script),
+  'scripts/lib/source-map.mjs',
 ];
 
-/** Compiles all services and libraries, and the page, into dist/ when a source has changed. */
+/** Compiles all services and libraries into dist/ and bundles the services and the page when a source has changed. */
 export async function ensureBuilt({ force = false } = {}) {
   const hash = await hashOf(ROOT, SOURCES);
   if (!force && !(await isStale(MARK, hash))) return false;
@@ -29,8 +33,9 @@ export async function ensureBuilt({ force = false } = {}) {
     [join(ROOT, 'node_modules/@nestjs/cli/bin/nest.js'), 'build'],
     { cwd: ROOT },
   );
-  if (existsSync(join(ROOT, PAGE)))
-    await mustRun('The build of the page', process.execPath, [PAGE], { cwd: ROOT });
+  await Promise.all(
+    BUNDLES.map(([what, script]) => mustRun(what, process.execPath, [script], { cwd: ROOT })),
+  );
   await remember(MARK, hash);
   return true;
 }

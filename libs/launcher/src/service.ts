@@ -23,7 +23,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
   const child = await startChild({
     name,
     command: process.execPath,
-    args: [join(DIST, 'apps', name, 'src', 'main.js')],
+    args: ['--enable-source-maps', join(DIST, 'services', `${name}.mjs`)],
     env: options.env,
     logFile: options.logFile,
     onStart: options.onStart,
