@@ -32,21 +32,35 @@ const toBuilt = (source) => path.join(root, 'dist', source.replace(/[.]ts$/, '.j
 
 const THREAD = /'[.]{1,2}\/(?:[^'\n]*\/)?([^'/\n]+[.]worker)[.]js', import[.]meta[.]url/;
 
-/** In a bundle `import.meta.url` is the bundle's: threads are beside it, all else is where it was. */
+/** A bundled file is told its old address, relative to the bundle; only our threads are beside that. */
 const addresses = {
   name: 'addresses',
   setup({ onLoad }) {
-    onLoad({ filter: /[\\/]dist[\\/](apps|libs)[\\/].*[.]js$/ }, async (file) => {
+    onLoad({ filter: /[.][cm]?js$/ }, async (file) => {
       const text = await readFile(file.path, 'utf8');
-      if (!text.includes('import.meta')) return undefined;
       const before = path.relative(target, file.path).replaceAll('\\', '/');
-      const contents = text.replace(new RegExp(`${THREAD.source}|import[.]meta[.]url`, 'g'), (_, thread) =>
-        thread ? `'./${thread}.mjs', import.meta.url` : `new URL('${before}', import.meta.url).href`,
-      );
-      return { contents, loader: 'js' };
+      if (text.includes('import.meta.url')) {
+        const contents = text.replace(new RegExp(`${THREAD.source}|import[.]meta[.]url`, 'g'), (_, thread) =>
+          thread ? `'./${thread}.mjs', import.meta.url` : '$here',
+        );
+        return { contents: `const $here = $url('${before}'); ${contents}`, loader: 'js' };
+      }
+      if (!/\b__(dirname|filename)\b/.test(text) || /\b(const|let|var) __(dirname|filename)\b/.test(text)) {
+        return undefined;
+      }
+      const strict = /^['"]use strict['"]/m.test(text) ? "'use strict';" : '';
+      const names = `var __dirname = $path($url('${path.posix.dirname(before)}')), __filename = $path($url('${before}'));`;
+      return { contents: `${strict} ${names} ${text}`, loader: 'js' };
     });
   },
 };
+
+/** For what is bundled: CommonJS packages ask for Node's modules when they run. */
+const HELPERS = [
+  "import { createRequire as $require } from 'node:module';",
+  "import { fileURLToPath as $path } from 'node:url';",
+  'const require = $require(import.meta.url), $url = (path) => new URL(path, import.meta.url).href;',
+];
 
 export async function buildServices() {
   const apps = readdirSync(path.join(root, 'apps'));
@@ -65,10 +79,7 @@ export async function buildServices() {
     target: 'node20.19',
     external: ABSENT,
     plugins: [addresses],
-    // CommonJS packages ask for Node's modules, and for what they can do without, when they run.
-    banner: {
-      js: "import{createRequire as $require}from'node:module';const require=$require(import.meta.url);",
-    },
+    banner: { js: HELPERS.join('') },
     // Nest finds providers, and logs name errors, by the names of classes.
     keepNames: true,
     // A third less to parse. Lines stay short: Node prints the one that threw.

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { SourceMap } from 'node:module';
+import { isBuiltin, SourceMap } from 'node:module';
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { SERVICES } from '#contracts';
@@ -42,4 +42,13 @@ it('stack traces of a bundled service name our sources, and no source for what i
   // The call begins on the line that holds its text.
   expect(source[originalLine!]).toContain(text);
   expect(sourceOf('"node_modules/rxjs/').originalSource).toBeUndefined();
+});
+
+it('nothing that is bundled is asked for by name as well: it would exist twice', () => {
+  const asked = [...read('bundle.mjs').matchAll(/\b__require\d*\("([^"]+)"\)/g)].map(([, name]) => name!);
+  const packages = new Set(asked.filter((name) => !isBuiltin(name)));
+  // Faster variants of what is there, which are not installed.
+  expect([...packages].sort()).toEqual(['@valkey/valkey-glide', 'bufferutil', 'pg-native', 'utf-8-validate']);
+  // TypeORM makes the names of drivers at run time.
+  expect(readFileSync(join(ROOT, 'libs/persistence/src/data-source.ts'), 'utf8')).toContain('driver: pg,');
 });

@@ -21,6 +21,8 @@ export function dataSourceOptions(config: {
 }): DataSourceOptions {
   return {
     type: 'postgres',
+    // The one whose types are set above: TypeORM would look for another in node_modules.
+    driver: pg,
     url: config.databaseUrl,
     entities: ENTITIES,
     migrations: [Initial1700000000000, Tus1700000100000, Dedup1700000200000, Batches1700000400000],
