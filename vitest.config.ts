@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: ['node_modules/**', 'test/long/**'],
     globalSetup: ['./dist/libs/testing/src/global-setup.js'],
     pool: 'forks',
     maxWorkers: 2,

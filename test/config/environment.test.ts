@@ -78,6 +78,23 @@ describe('configuration', () => {
     }
   });
 
+  it('needs a bucket for S3 and no folder, and a key only with its secret', () => {
+    const { STORAGE_DIR, ...rest } = REQUIRED;
+    const s3 = { ...rest, STORAGE_DRIVER: 's3', S3_BUCKET: 'videos' };
+    expect(STORAGE_DIR).not.toBe('');
+    expect(loadEnvironment(s3)).toMatchObject({ S3_REGION: 'us-east-1', S3_FORCE_PATH_STYLE: 'true' });
+    expect(problemsOf({ ...s3, S3_BUCKET: '' })).toEqual(['S3_BUCKET is not set']);
+    expect(problemsOf({ ...s3, S3_ACCESS_KEY_ID: 'id' })).toEqual(['S3_SECRET_ACCESS_KEY is not set']);
+    expect(problemsOf({ ...s3, S3_SECRET_ACCESS_KEY: 'secret' })).toEqual(['S3_ACCESS_KEY_ID is not set']);
+    const wrong = {
+      S3_ENDPOINT: 'store:9000',
+      S3_BUCKET: 'a/b',
+      S3_PREFIX: '../x',
+      S3_FORCE_PATH_STYLE: 'no',
+    };
+    expect(problemsOf({ ...s3, ...wrong })).toHaveLength(4);
+  });
+
   it('never repeats a secret in what it says', () => {
     expect(problemsOf({ ...REQUIRED, INTERNAL_SECRET: 'hunter2' }).join()).not.toContain('hunter2');
   });

@@ -35,8 +35,8 @@ describe('the schema, .env.example, Compose and Kubernetes name the same setting
   });
 
   it('.env.example says which settings must be given, and gives none of them', () => {
-    for (const key of ['DATABASE_URL', 'REDIS_URL', 'STORAGE_DIR', 'INTERNAL_SECRET']) {
-      expect(example.get(key)).toMatchObject({ value: '', comment: expect.stringMatching(/^Required[.]/) });
+    for (const key of ['DATABASE_URL', 'REDIS_URL', 'STORAGE_DIR', 'INTERNAL_SECRET', 'S3_BUCKET']) {
+      expect(example.get(key)).toMatchObject({ value: '', comment: expect.stringMatching(/^Required\b/) });
     }
   });
 
@@ -80,7 +80,9 @@ describe('the schema, .env.example, Compose and Kubernetes name the same setting
 
   it('Kubernetes takes what is secret from a Secret, and no secret stands in a file', () => {
     const secret = ownKeys.filter(({ valueFrom }) => valueFrom.secretKeyRef);
-    expect(secret.map(({ name }) => name).sort()).toEqual(['DATABASE_URL', 'INTERNAL_SECRET', 'REDIS_URL']);
+    expect(secret.map(({ name }) => name).sort()).toEqual([
+      ...['DATABASE_URL', 'INTERNAL_SECRET', 'REDIS_URL', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'],
+    ]);
     for (const { name, valueFrom } of secret) expect(valueFrom.secretKeyRef!.key).toBe(name);
   });
 });

@@ -28,7 +28,7 @@ export async function startGatewayAlone(env: Record<string, string> = {}) {
   });
   const database = await openDataSource({ databaseUrl: stack.databaseUrl, poolSize: 2, name: 'test' });
   const publisher = new FactPublisher(stack.redisUrl, 'test');
-  const store = openStore({ STORAGE_DRIVER: 'directory', STORAGE_DIR: stack.storageDir });
+  const store = await openStore({ STORAGE_DRIVER: 'directory', STORAGE_DIR: stack.storageDir });
   const url = stack.urls.gateway;
   return {
     stack,

@@ -73,7 +73,7 @@ export function streamOf(stack: Stack, job: JobView): { hls: string; dash: strin
 /** All that a job could leave: objects, files in scratch, processes, queue entries. Empty is clean. */
 export async function leftoversOf(stack: Stack, ids: { session: string; job: string }): Promise<string[]> {
   const found: string[] = [];
-  const store = openStore({ STORAGE_DRIVER: 'directory', STORAGE_DIR: stack.storageDir });
+  const store = await openStore({ STORAGE_DRIVER: 'directory', STORAGE_DIR: stack.storageDir });
   const assets = await stack.query('SELECT asset_id FROM jobs WHERE id = $1', [ids.job]);
   for (const prefix of [`chunks/${ids.session}/`, ...assets.map((row) => `media/${row.asset_id}/`)]) {
     for await (const object of store.list(prefix)) found.push(`object ${object.key}`);

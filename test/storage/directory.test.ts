@@ -29,7 +29,7 @@ describe('directory store', () => {
   afterEach(() => rm(root, { recursive: true, force: true }));
 
   it('S3-13 sweeps the temporary files of killed processes once they are old, and only those', async () => {
-    const store = openStore({ STORAGE_DRIVER: 'directory', STORAGE_DIR: root });
+    const store = await openStore({ STORAGE_DRIVER: 'directory', STORAGE_DIR: root });
     await mkdir(join(root, '.tmp'));
     await writeFile(join(root, '.tmp', 'old'), 'x');
     await writeFile(join(root, '.tmp', 'new'), 'x');

@@ -23,7 +23,7 @@ export async function openResources(environment: Environment): Promise<Resources
   });
   return {
     database,
-    store: openStore(environment),
+    store: await openStore(environment),
     queues: new QueueProducer(environment.REDIS_URL, 'gateway'),
     redis: createRedis(environment.REDIS_URL, 'producer', 'gateway'),
   };

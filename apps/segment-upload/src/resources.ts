@@ -20,7 +20,7 @@ export async function openResources(environment: Environment): Promise<Resources
   });
   return {
     database,
-    store: openStore(environment),
+    store: await openStore(environment),
     queues: new QueueProducer(environment.REDIS_URL, 'segment-upload'),
     facts: new FactPublisher(environment.REDIS_URL, 'segment-upload'),
   };

@@ -30,7 +30,7 @@ export function transcodeModule({ environment, logger, name }: ServiceContext): 
     providers: [
       { provide: ENVIRONMENT, useValue: environment },
       { provide: LOGGER, useValue: logger },
-      { provide: STORE, useValue: openStore(environment) },
+      { provide: STORE, useFactory: () => openStore(environment) },
       { provide: PRODUCER, useFactory: () => new QueueProducer(environment.REDIS_URL, name) },
       {
         provide: PUBLISHER,

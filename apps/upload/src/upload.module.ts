@@ -3,7 +3,7 @@ import { FactPublisher } from '#events';
 import type { ServiceContext } from '#http';
 import { DataSource, openDataSource } from '#persistence';
 import { QueueProducer } from '#queue';
-import { type ObjectStore, openStore } from '#storage';
+import { type ObjectStore, openStore, storageEnvironment } from '#storage';
 import { Announcer } from './announcer.js';
 import { BatchService } from './batch/batch.service.js';
 import { BatchesController } from './batch/batches.controller.js';
@@ -102,7 +102,6 @@ function outside(context: ServiceContext): Provider[] {
 }
 
 function withLogger({ environment, logger }: ServiceContext): Provider[] {
-  const { STORAGE_DRIVER, STORAGE_DIR, STORAGE_FSYNC } = environment;
   return [
     {
       provide: ProgressService,
@@ -115,7 +114,7 @@ function withLogger({ environment, logger }: ServiceContext): Provider[] {
         new DigestService(
           source,
           new DigestLeases(database, leaseSeconds),
-          new DigestThreads({ STORAGE_DRIVER, STORAGE_DIR, STORAGE_FSYNC }),
+          new DigestThreads(storageEnvironment(environment)),
           logger,
         ),
       inject: [SourceReader, DataSource, UploadSettings],

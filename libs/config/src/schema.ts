@@ -1,5 +1,19 @@
 import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsNumber, IsOptional, IsString, Matches, Max, Min, MinLength } from 'class-validator';
+import {
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  Min,
+  MinLength,
+  ValidateIf,
+} from 'class-validator';
+
+const isS3 = ({ STORAGE_DRIVER }: { STORAGE_DRIVER?: unknown }) => STORAGE_DRIVER === 's3';
+const notS3 = (environment: { STORAGE_DRIVER?: unknown }) => !isS3(environment);
 
 /**
  * Every environment variable that the product reads, with its default. The same keys stand in
@@ -16,11 +30,35 @@ export class Environment {
   @Matches(/^rediss?:\/\//, { message: 'REDIS_URL must be a redis:// or rediss:// URL' }) REDIS_URL: string;
 
   // Objects: chunks and media
-  @IsIn(['directory']) STORAGE_DRIVER = 'directory';
-  @IsString() @MinLength(1) STORAGE_DIR: string;
+  @IsIn(['directory', 's3']) STORAGE_DRIVER = 'directory';
+  @ValidateIf(notS3) @IsString() @MinLength(1) STORAGE_DIR: string;
   /** `false`: what was confirmed may be lost when the machine, not only a process, dies. */
   @IsIn(['true', 'false']) STORAGE_FSYNC = 'true';
-  /** Finished segments wait here until the store has confirmed them; local to a transcode process. */
+  /** Empty: Amazon's own for the region. */
+  @IsOptional()
+  @Matches(/^https?:\/\/[^/?#]+\/?$/, {
+    message: 'S3_ENDPOINT must be a http:// or https:// URL without a path',
+  })
+  S3_ENDPOINT?: string;
+  @IsString() @MinLength(1) S3_REGION = 'us-east-1';
+  @ValidateIf(isS3)
+  @Matches(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, { message: 'S3_BUCKET must be the name of a bucket' })
+  S3_BUCKET: string;
+  /** Both or neither; without them the SDK looks where it always does: profile, role of the pod or machine. */
+  @ValidateIf((e: Environment) => isS3(e) && e.S3_SECRET_ACCESS_KEY !== undefined)
+  @IsString()
+  S3_ACCESS_KEY_ID?: string;
+  @ValidateIf((e: Environment) => isS3(e) && e.S3_ACCESS_KEY_ID !== undefined)
+  @IsString()
+  S3_SECRET_ACCESS_KEY?: string;
+  /** The bucket in the path; `false`: in the host name. */
+  @IsIn(['true', 'false']) S3_FORCE_PATH_STYLE = 'true';
+  /** Before every key, for a bucket that holds more than ours. */
+  @Matches(/^([A-Za-z0-9_-][A-Za-z0-9._-]*\/)*$/, {
+    message: 'S3_PREFIX must be empty or names that each end in /, like video/',
+  })
+  S3_PREFIX = '';
+  /** Finished segments wait here until the store has confirmed them, and bytes of unknown length for S3; local to a process. */
   @IsString() @MinLength(1) SCRATCH_DIR = '/tmp/sluice-scratch';
 
   // Network

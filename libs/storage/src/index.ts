@@ -1,3 +1,4 @@
 export * from './directory-store.js';
 export * from './open-store.js';
 export * from './port.js';
+export * from './storage-environment.js';

@@ -1,9 +1,10 @@
 const PART = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/;
 
+export const isKey = (key: string): boolean => key.split('/').every((part) => PART.test(part));
+
 /** Keys are made by our own code, so a bad one is a programming error and not a client's. */
 export function checkKey(key: string): string {
-  if (!key.split('/').every((part) => PART.test(part)))
-    throw new TypeError(`not an object key: ${JSON.stringify(key)}`);
+  if (!isKey(key)) throw new TypeError(`not an object key: ${JSON.stringify(key)}`);
   return key;
 }
 

@@ -1,13 +1,17 @@
 import { resolve } from 'node:path';
-import type { Environment } from '#config';
 import { DirectoryStore } from './directory-store.js';
 import type { ObjectStore } from './port.js';
+import type { StorageEnvironment } from './storage-environment.js';
 
-export type StorageEnvironment = Pick<Environment, 'STORAGE_DRIVER' | 'STORAGE_DIR'> &
-  Partial<Pick<Environment, 'STORAGE_FSYNC'>>;
-
-/** The store that the environment names. Needs nothing to exist yet; `check()` says whether it works. */
-export function openStore(environment: StorageEnvironment): ObjectStore {
+/**
+ * The store that the environment names. Needs nothing to exist yet; `check()` says whether it works.
+ * The AWS SDK (a second to load, 20 MB) is loaded only where it is used.
+ */
+export async function openStore(environment: StorageEnvironment): Promise<ObjectStore> {
+  if (environment.STORAGE_DRIVER === 's3') {
+    const { openS3Store } = await import('./s3/s3-store.js');
+    return openS3Store(environment);
+  }
   return new DirectoryStore(resolve(environment.STORAGE_DIR), {
     sync: environment.STORAGE_FSYNC !== 'false',
   });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, startPostgres, startRedis } from '#launcher';
 import { TEST_REDIS_DATABASES } from './redis.js';
+import { S3Server } from './s3-server.js';
 
 /**
  * One Postgres and one Redis for the whole run, in a temporary folder, announced to the test files as
@@ -38,8 +39,9 @@ export default async function setup(): Promise<() => Promise<void>> {
   process.env.TEST_DATABASE_URL = postgres.url('postgres');
   process.env.TEST_REDIS_URL = redis.url;
   process.env.TEST_DIR = dir;
+  const s3 = await S3Server.listen(dir);
   return async () => {
-    await Promise.all([redis.child.stop(5000), postgres.child.stop(10_000)]);
+    await Promise.all([redis.child.stop(5000), postgres.child.stop(10_000), s3?.stop()]);
     remove();
   };
 }

@@ -5,7 +5,7 @@ import { openStore } from '#storage';
 import type { DigestAnswer, DigestOrder, DigestWorkerData, Numbered } from './protocol.js';
 
 const { storage } = workerData as DigestWorkerData;
-const store = openStore(storage);
+const store = await openStore(storage);
 
 interface File {
   /** Bytes that `whole` has seen. */

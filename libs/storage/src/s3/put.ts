@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { hashMismatch, lengthMismatch } from '../errors.js';
+import type { PutOptions } from '../port.js';
+import { Body } from './body.js';
+import type { Connection } from './connection.js';
+import { MultipartPut } from './multipart-put.js';
+import { once, putObject, replayable } from './single-put.js';
+import { Spool } from './spool.js';
+
+export interface Written {
+  size: number;
+  sha256: string;
+}
+
+/**
+ * What is announced goes straight through, in one request. What is not, or is too large for one, is
+ * held a part at a time: one part is one PutObject, more are a multipart upload.
+ */
+export async function put(
+  connection: Connection,
+  key: string,
+  content: Readable | Buffer,
+  options: PutOptions,
+): Promise<Written> {
+  const { largestSinglePut } = connection.settings;
+  if (Buffer.isBuffer(content) && content.length <= largestSinglePut) {
+    return putBuffer(connection, key, content, options);
+  }
+  const body = new Body(Buffer.isBuffer(content) ? inBlocks(content) : content, options);
+  try {
+    if (options.size !== undefined && options.size <= largestSinglePut) {
+      await putObject(connection, key, once(body, options.size), options.signal);
+      return { size: body.taken, sha256: body.sha256 };
+    }
+    return await putSpooled(connection, key, body);
+  } finally {
+    body.close();
+  }
+}
+
+async function putBuffer(
+  connection: Connection,
+  key: string,
+  content: Buffer,
+  options: PutOptions,
+): Promise<Written> {
+  const size = content.length;
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  if (options.size !== undefined && options.size !== size) throw lengthMismatch(options.size, size);
+  if (options.sha256 !== undefined && options.sha256 !== sha256) throw hashMismatch(options.sha256, sha256);
+  await putObject(
+    connection,
+    key,
+    replayable(() => content, size, sha256),
+    options.signal,
+  );
+  return { size, sha256 };
+}
+
+async function putSpooled(connection: Connection, key: string, body: Body): Promise<Written> {
+  const { spoolFolder, partSize } = connection.settings;
+  const { signal } = body.options;
+  const spool = new Spool(spoolFolder);
+  try {
+    await spool.fill(body, partSize);
+    if (!(await body.more())) {
+      const { size, sha256 } = spool;
+      await putObject(
+        connection,
+        key,
+        replayable(() => spool.content(), size, sha256),
+        signal,
+      );
+    } else {
+      await putInParts(connection, key, body, spool);
+    }
+    return { size: body.taken, sha256: body.sha256 };
+  } finally {
+    await spool.close();
+  }
+}
+
+/** The spool holds the first part. */
+async function putInParts(connection: Connection, key: string, body: Body, spool: Spool): Promise<void> {
+  const upload = await MultipartPut.begin(connection, key, body.options.signal);
+  try {
+    await upload.send(spool);
+    while (await body.more()) {
+      await spool.fill(body, connection.settings.partSize);
+      await upload.send(spool);
+    }
+    await upload.complete();
+  } catch (error) {
+    await upload.abort();
+    throw error;
+  }
+}
+
+function inBlocks(content: Buffer): Readable {
+  const block = 1024 * 1024;
+  return Readable.from(
+    (function* () {
+      for (let at = 0; at < content.length; at += block) yield content.subarray(at, at + block);
+    })(),
+    { objectMode: false },
+  );
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+import ordinary from './vitest.config.js';
+
+// Of the stores that S3_SERVER starts, the one that is too heavy for a run after every change.
+process.env.S3_KIND ??= 'ceph';
+
+/** `npm run test:long`: what needs more time, or heavier programs, than a run after every change may. */
+export default defineConfig({
+  test: {
+    ...ordinary.test,
+    include: ['test/long/**/*.test.ts', 'test/storage/s3*.test.ts'],
+    exclude: ['node_modules/**'],
+  },
+});
