@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   audioBorders,
+  DEFAULT_INPUT_LIMITS,
   gridBorders,
   gridOf,
   keyFrameBefore,
@@ -167,6 +168,7 @@ describe('spans', () => {
 
 const analysis = (change: Partial<SourceAnalysis> = {}): SourceAnalysis => ({
   container: 'mov',
+  limits: DEFAULT_INPUT_LIMITS,
   video: {
     index: 0,
     id: 1,

@@ -1,4 +1,4 @@
-import { type Environment, listOf } from '#config';
+import { acceptedExtensions, type Environment } from '#config';
 import type { PaceLimits } from './chunks/pace.js';
 
 /** What the environment says about uploads (S3-04), in the units that the code uses. */
@@ -22,9 +22,7 @@ export class UploadSettings {
     this.maxFileSize = environment.UPLOAD_MAX_FILE_SIZE;
     this.maxChunkSize = environment.UPLOAD_MAX_CHUNK_SIZE;
     this.sessionSeconds = environment.UPLOAD_SESSION_TIMEOUT_HOURS * 3600;
-    this.extensions = new Set(
-      listOf(environment.UPLOAD_ALLOWED_EXTENSIONS).map((part) => part.toLowerCase()),
-    );
+    this.extensions = new Set(acceptedExtensions(environment));
     this.deduplicate = environment.ENABLE_DEDUPLICATION === 'true';
     this.defaultPriority = environment.DEFAULT_PROCESSING_PRIORITY;
     this.leaseSeconds = environment.LEASE_SECONDS;

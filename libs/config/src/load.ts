@@ -36,3 +36,13 @@ export const listOf = (value: string): string[] =>
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
+
+/** Lower case, with their dot, also where the setting lacks it; what is denied is not in it, whatever the other list says. */
+export function acceptedExtensions(
+  environment: Pick<Environment, 'UPLOAD_ALLOWED_EXTENSIONS' | 'UPLOAD_DENIED_EXTENSIONS'>,
+): string[] {
+  const extensions = (value: string) =>
+    listOf(value).map((part) => `.${part.toLowerCase().replace(/^[.]/, '')}`);
+  const denied = new Set(extensions(environment.UPLOAD_DENIED_EXTENSIONS));
+  return extensions(environment.UPLOAD_ALLOWED_EXTENSIONS).filter((extension) => !denied.has(extension));
+}

@@ -86,6 +86,8 @@ export class Environment {
   @Type(() => Number) @IsInt() @Min(1) UPLOAD_MAX_CHUNK_SIZE = 10_485_760;
   @Type(() => Number) @IsNumber() @Min(0.001) UPLOAD_SESSION_TIMEOUT_HOURS = 24;
   @IsString() UPLOAD_ALLOWED_EXTENSIONS = '.mp4,.m4v,.mov,.avi,.mkv,.webm,.ogg,.ogv,.3gp,.ts,.m2ts';
+  /** Wins over the list to allow. */
+  @IsString() UPLOAD_DENIED_EXTENSIONS = '';
   /** A client that is silent for so long is dropped, and one that sends less than the rate on the average of it. */
   @Type(() => Number) @IsNumber() @Min(0.1) UPLOAD_STALL_SECONDS = 60;
   /** 60 KiB in a minute: a phone with one bar does that, somebody who only holds the connection does not. */
@@ -93,6 +95,19 @@ export class Environment {
   @IsIn(['true', 'false']) ENABLE_DEDUPLICATION = 'true';
   /** So long a request that ends a file waits for its SHA-256; then it answers, and the file is completed by itself. */
   @Type(() => Number) @IsNumber() @Min(0) @Max(50) UPLOAD_COMPLETE_WAIT_SECONDS = 20;
+
+  // What a source may be (docs/security.md)
+  @Type(() => Number) @IsNumber() @Min(1) SOURCE_MAX_DURATION_SECONDS = 43_200;
+  /** Pixels of one frame; ffmpeg holds a few dozen of them. */
+  @Type(() => Number) @IsInt() @Min(256) @Max(500_000_000) SOURCE_MAX_PIXELS = 35_000_000;
+  @Type(() => Number) @IsInt() @Min(1) @Max(1000) SOURCE_MAX_STREAMS = 64;
+  /** Bits per second, size over duration. */
+  @Type(() => Number) @IsInt() @Min(1) SOURCE_MAX_BIT_RATE = 2_000_000_000;
+  @Type(() => Number) @IsInt() @Min(0) SOURCE_MIN_BIT_RATE = 50;
+  @Type(() => Number) @IsInt() @Min(1) SOURCE_MAX_FRAME_RATE = 1000;
+  @Type(() => Number) @IsNumber() @Min(1) PROBE_TIMEOUT_SECONDS = 60;
+  /** Address space of one ffprobe; its libraries alone take 300. */
+  @Type(() => Number) @IsInt() @Min(256) PROBE_MEMORY_MB = 1024;
 
   // Processing
   @Type(() => Number) @IsInt() @Min(1) @Max(10) DEFAULT_PROCESSING_PRIORITY = 5;

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Controller, Get, Head, Header, Inject, Param, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { listOf } from '#config';
+import { acceptedExtensions } from '#config';
 import { type PublicConfig, SluiceError } from '#contracts';
 import { parseId, type ServiceContext } from '#http';
 import { CONTEXT } from '../tokens.js';
@@ -25,7 +25,7 @@ export class PageController {
       upload_url: uploadUrl(environment, request.headers.host ?? ''),
       max_file_size: environment.UPLOAD_MAX_FILE_SIZE,
       max_chunk_size: environment.UPLOAD_MAX_CHUNK_SIZE,
-      allowed_extensions: listOf(environment.UPLOAD_ALLOWED_EXTENSIONS),
+      allowed_extensions: acceptedExtensions(environment),
     };
   }
 

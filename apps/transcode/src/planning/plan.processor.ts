@@ -13,8 +13,11 @@ import { JobEnded, Lease } from '../spans/lease.js';
 import { enqueueSpans } from '../spans/span-queue.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER, STORE } from '../tokens.js';
 import { type PlanClaim, PlanRepository } from './plan.repository.js';
+import { sourceLimits } from './source-limits.js';
 
 const LOOK_AGAIN_MS = 500;
+/** A busy machine or a slow store may be why a probe took too long; a source that does it again is refused. */
+const PROBES_THAT_MAY_TIME_OUT = 2;
 
 /** Reads the source's header, decides what to make of it, and queues the work. */
 @Injectable()
@@ -32,6 +35,7 @@ export class Planner {
     try {
       const analysis = await analyzeSource(source, published.url, {
         ffprobePath: this.environment.FFPROBE_PATH,
+        limits: sourceLimits(this.environment),
         signal,
       });
       const plan = planJob(analysis, {
@@ -47,6 +51,9 @@ export class Planner {
   }
 }
 
+const isWorthAnother = (error: SluiceError, attempt: number) =>
+  error.retryable && !(error.code === 'probe_timeout' && attempt >= PROBES_THAT_MAY_TIME_OUT);
+
 /** Consumer of `plan`: one planner a job, under a lease; the rows first, then the queue, then the news. */
 @Injectable()
 export class PlanProcessor {
@@ -59,7 +66,7 @@ export class PlanProcessor {
     @Inject(PUBLISHER) private readonly publisher: FactPublisher,
   ) {}
 
-  readonly handle: Handler<'plan'> = async ({ jobId }: PlanPayload, { signal }) => {
+  readonly handle: Handler<'plan'> = async ({ jobId }: PlanPayload, { signal, attempt }) => {
     const seconds = this.environment.LEASE_SECONDS;
     const claim = await this.plans.claim(jobId, seconds);
     if (!claim) return (await this.plans.isPending(jobId)) ? { retryInMs: LOOK_AGAIN_MS } : undefined;
@@ -82,7 +89,7 @@ export class PlanProcessor {
       return undefined;
     } catch (error) {
       if (error instanceof JobEnded) return undefined;
-      if (signal.aborted || !(error instanceof SluiceError) || error.retryable) {
+      if (signal.aborted || !(error instanceof SluiceError) || isWorthAnother(error, attempt)) {
         await this.plans.release(claim);
         throw error;
       }

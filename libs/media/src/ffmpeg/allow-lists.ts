@@ -51,27 +51,35 @@ const DECODERS = [
   ...['adpcm_ms', 'adpcm_ima_wav', 'adpcm_ima_qt', 'wmav2'],
 ];
 
-export const SOURCE_LIMITS = {
-  /** Pixels of one frame: a little over 8K × 4K. */
-  maxPixels: 35_000_000,
-  maxStreams: 16,
-  probeBytes: 5_000_000,
-  analyzeMicroseconds: 5_000_000,
-  maxProbePackets: 2_500,
-  /** Seconds of video. */
-  maxDuration: 12 * 3600,
-} as const;
+/** How much ffmpeg may find in a source before it gives up by itself. */
+export interface InputLimits {
+  /** Pixels of one frame. */
+  maxPixels: number;
+  maxStreams: number;
+}
+
+/** For plans that were stored before they carried their own: a little over 8K × 4K. */
+export const DEFAULT_INPUT_LIMITS: InputLimits = { maxPixels: 35_000_000, maxStreams: 64 };
+
+const PROBE_BYTES = 5_000_000;
+const ANALYZE_MICROSECONDS = 5_000_000;
+const MAX_PROBE_PACKETS = 2_500;
+
+/** A movie may name other files as the place of its samples; these are ffmpeg's defaults, said aloud. */
+const NO_REFERENCES = ['-enable_drefs', '0', '-use_absolute_path', '0'];
 
 /** Options that stand before every `-i` of a stranger's bytes. */
-export function inputGuards(container: Container): string[] {
+export function inputGuards(container: Container, limits: InputLimits): string[] {
   return [
     ...['-protocol_whitelist', 'http,tcp'],
-    ...['-max_pixels', String(SOURCE_LIMITS.maxPixels)],
-    ...['-max_streams', String(SOURCE_LIMITS.maxStreams)],
-    ...['-probesize', String(SOURCE_LIMITS.probeBytes)],
-    ...['-analyzeduration', String(SOURCE_LIMITS.analyzeMicroseconds)],
-    ...['-max_probe_packets', String(SOURCE_LIMITS.maxProbePackets)],
+    ...['-format_whitelist', container],
     ...['-codec_whitelist', DECODERS.join(',')],
+    ...['-max_pixels', String(limits.maxPixels)],
+    ...['-max_streams', String(limits.maxStreams)],
+    ...['-probesize', String(PROBE_BYTES)],
+    ...['-analyzeduration', String(ANALYZE_MICROSECONDS)],
+    ...['-max_probe_packets', String(MAX_PROBE_PACKETS)],
+    ...(container === 'mov' ? NO_REFERENCES : []),
     ...['-f', container],
   ];
 }

@@ -2,7 +2,7 @@ import ffmpeg from 'fluent-ffmpeg';
 import { AAC_FRAME } from '../plan/borders.js';
 import { frameTime } from '../plan/grid.js';
 import type { Plan, PlannedRendition } from '../plan/plan.js';
-import { inputGuards } from './allow-lists.js';
+import { DEFAULT_INPUT_LIMITS, inputGuards } from './allow-lists.js';
 
 /**
  * Builds every ffmpeg command line; the only file that knows fluent-ffmpeg, which is archived and is
@@ -60,13 +60,15 @@ const FRAGMENTS = [
 
 const DECODER_THREADS = { usual: 2, urgent: 4 };
 
+const guardsOf = (plan: Plan) => inputGuards(plan.container, plan.limits ?? DEFAULT_INPUT_LIMITS);
+
 /** One decode, all encoded rungs of a span. */
 export function videoRun(plan: Plan, run: VideoRun): string[] {
   const command = ffmpeg(run.source).inputOptions([
     ...['-copyts', '-noaccurate_seek'],
     ...(run.seekSeconds === null ? [] : ['-ss', run.seekSeconds.toFixed(6)]),
     ...['-threads', String(run.urgent ? DECODER_THREADS.urgent : DECODER_THREADS.usual)],
-    ...inputGuards(plan.container),
+    ...guardsOf(plan),
   ]);
   command.complexFilter(videoFilters(plan, run));
   run.outputs.forEach((output, i) => {
@@ -145,7 +147,7 @@ export function audioRun(plan: Plan, source: string, target: string, endSegment?
   const wanted = endSegment === undefined ? end : (plan.audioBorders[endSegment] as number);
   const samples = Math.min(end, wanted + AAC_LOOKAHEAD_FRAMES) * AAC_FRAME;
   const command = ffmpeg(source)
-    .inputOptions(['-copyts', ...inputGuards(plan.container)])
+    .inputOptions(['-copyts', ...guardsOf(plan)])
     .complexFilter([
       [
         `[0:${streamIndex}]asetpts=PTS-(${plan.zeroSeconds.toFixed(9)}/TB)`,
@@ -189,7 +191,7 @@ export function audioRun(plan: Plan, source: string, target: string, endSegment?
 /** The copied rung: the source's own pictures, cut at its key frames. */
 export function copyRun(plan: Plan, source: string, target: string): string[] {
   const command = ffmpeg(source)
-    .inputOptions(['-copyts', ...inputGuards(plan.container)])
+    .inputOptions(['-copyts', ...guardsOf(plan)])
     .output(target)
     .outputOptions([
       ...['-map', `0:${plan.video.streamIndex}`, '-an', '-sn', '-dn', '-c:v', 'copy'],

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { SluiceError } from '#contracts';
+import { LineReader } from './lines.js';
 
 export interface StallRule {
   /** Milliseconds without any growth before a run counts as hanging (S4-02). */
@@ -17,6 +17,8 @@ export interface RunOptions {
   /** Working time in milliseconds after which the run is ended (S4-03); time held does not count. */
   limitMs: number;
   stall?: StallRule;
+  /** Address space in bytes; a run that wants more fails by itself. Where there is no prlimit it has no effect. */
+  memoryBytes?: number;
   /** Called for every line of stdout; the line's end is the back-pressure. */
   onLine?: (line: string) => void;
   /** 0 is normal, 19 the least urgent. */
@@ -48,7 +50,8 @@ const TERM_TO_KILL_MS = 2000;
 const TICK_MS = 250;
 
 /** On Linux a child dies with us even when we are killed; a plain child would go on writing. */
-const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
+const SETPRIV = findTool('setpriv');
+const PRLIMIT = findTool('prlimit');
 
 /**
  * The one place that runs ffmpeg and ffprobe: own process group, death with its parent, bounded
@@ -57,10 +60,8 @@ const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(p
  */
 export async function runTool(binary: string, args: string[], options: RunOptions): Promise<RunResult> {
   options.signal?.throwIfAborted();
-  const [command, commandArgs] = SETPRIV
-    ? [SETPRIV, ['--pdeathsig', 'KILL', '--', binary, ...args]]
-    : [binary, args];
-  const child = spawn(command, commandArgs, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const [command, ...commandArgs] = fenced([binary, ...args], options.memoryBytes);
+  const child = spawn(command as string, commandArgs, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const stderr = tail(child.stderr, STDERR_BYTES);
   let reason: Error | null = null;
   let killTimer: NodeJS.Timeout | undefined;
@@ -82,11 +83,11 @@ export async function runTool(binary: string, args: string[], options: RunOption
   options.signal?.addEventListener('abort', onAbort, { once: true });
 
   const growth = new Growth();
-  const lines = createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY });
-  lines.on('line', (line) => {
+  const lines = new LineReader((line) => {
     growth.read(line);
     options.onLine?.(line);
   });
+  child.stdout.on('data', (bytes: Buffer) => lines.add(bytes)).once('end', () => lines.end());
   const watchdog = watch(options, growth, end);
   try {
     if (options.nice && child.pid !== undefined) lowerPriority(child.pid, options.nice);
@@ -106,9 +107,20 @@ export async function runTool(binary: string, args: string[], options: RunOption
     clearInterval(watchdog);
     clearTimeout(killTimer);
     options.signal?.removeEventListener('abort', onAbort);
-    lines.close();
     kill('SIGKILL');
   }
+}
+
+function findTool(name: string): string | undefined {
+  return [`/usr/bin/${name}`, `/bin/${name}`].find((path) => existsSync(path));
+}
+
+function fenced(command: string[], memoryBytes: number | undefined): string[] {
+  return [
+    ...(SETPRIV ? [SETPRIV, '--pdeathsig', 'KILL', '--'] : []),
+    ...(PRLIMIT && memoryBytes !== undefined ? [PRLIMIT, `--as=${memoryBytes}`, '--'] : []),
+    ...command,
+  ];
 }
 
 /** What `-progress` says of the run; only growth counts, a repeated number does not (S4-02). */

@@ -5,10 +5,14 @@ export interface Box {
   end: number;
 }
 
+/** Far more than any file has side by side; 64 MiB of empty boxes would keep us busy for seconds. */
+const MOST_SIBLINGS = 10_000;
+
 /** The boxes directly inside `[start, end)`; stops at the first one that does not fit. */
 export function* boxesIn(data: Buffer, start = 0, end = data.length): Generator<Box> {
   let at = start;
-  while (at + 8 <= end) {
+  for (let n = 0; at + 8 <= end; n++) {
+    if (n === MOST_SIBLINGS) throw new RangeError('more boxes side by side than a file may have');
     let size = data.readUInt32BE(at);
     let header = 8;
     if (size === 1 && at + 16 <= end) {

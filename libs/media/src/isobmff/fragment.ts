@@ -16,6 +16,7 @@ export interface FragmentSample {
   compositionOffset: number;
 }
 
+const MOST_SAMPLES_IN_RUN = 1_000_000;
 const NON_SYNC = 0x10000;
 export const isSync = (sample: FragmentSample): boolean => (sample.flags & NON_SYNC) === 0;
 export const durationOf = (samples: FragmentSample[]): number =>
@@ -73,6 +74,8 @@ function parseTrun(moof: Buffer, box: Box, defaults: Defaults, samples: Fragment
   if (flags & 0x1) at += 4;
   const firstFlags = flags & 0x4 ? moof.readUInt32BE(at) : null;
   if (flags & 0x4) at += 4;
+  // A run whose samples have no field of their own can claim any number of them.
+  if (count > MOST_SAMPLES_IN_RUN) throw new RangeError('trun has more samples than a fragment may');
   for (let i = 0; i < count; i++) {
     const next = (present: number, fallback: number) => {
       if (!(flags & present)) return fallback;

@@ -1,5 +1,5 @@
 import type { Quality } from '#contracts';
-import type { Container } from '../ffmpeg/allow-lists.js';
+import type { Container, InputLimits } from '../ffmpeg/allow-lists.js';
 import type { SourceAnalysis } from '../probe/analyze.js';
 import { audioBorders, gridBorders, keyFrameBorders, targetDuration } from './borders.js';
 import { frameAt, frameTime, type Grid, planGrid } from './grid.js';
@@ -11,6 +11,8 @@ import { keyFrameBefore, planSpans } from './spans.js';
 export interface Plan {
   version: 1;
   container: Container;
+  /** What the source was found to keep, and every later reading of it must; older plans have none. */
+  limits?: InputLimits;
   grid: Grid;
   /** Seconds on the source's clock that are time 0 of all renditions. */
   zeroSeconds: number;
@@ -125,6 +127,7 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
   return {
     version: 1,
     container: source.container,
+    limits: source.limits,
     grid,
     zeroSeconds,
     video: {

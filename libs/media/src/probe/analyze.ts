@@ -1,10 +1,12 @@
 import { SluiceError } from '#contracts';
-import { type Container, SOURCE_LIMITS, sniffContainer } from '../ffmpeg/allow-lists.js';
-import { indexTrack, readMoov, type TrackIndex } from '../isobmff/index-reader.js';
+import { type Container, type InputLimits, sniffContainer } from '../ffmpeg/allow-lists.js';
+import { indexTrack, readMoov, type TrackIndex, trackTimes } from '../isobmff/index-reader.js';
 import { type Rational, reduce, toNumber } from '../plan/rational.js';
 import { findObstacle } from './copy-fitness.js';
-import { type Probe, type ProbedAudio, type ProbedVideo, type ProbeOptions, probeSource } from './ffprobe.js';
+import { type Probe, type ProbedAudio, type ProbedVideo, probeSource } from './ffprobe.js';
+import { refuseBeyond } from './limits.js';
 import { scanPackets } from './packet-scan.js';
+import type { ProbeOptions } from './run-probe.js';
 import type { SourceReader } from './source.js';
 import type { VideoTimeline } from './timeline.js';
 
@@ -15,6 +17,7 @@ export interface AudioTimeline {
 
 export interface SourceAnalysis {
   container: Container;
+  limits: InputLimits;
   video: ProbedVideo;
   timeline: VideoTimeline;
   audio: (ProbedAudio & AudioTimeline) | null;
@@ -26,8 +29,10 @@ export interface SourceAnalysis {
 /** A constant rate must be one that a grid can have. */
 const LOWEST_FPS = 1;
 const HIGHEST_FPS = 1000;
+/** Parts of a rate: ticks of 100 ns are the finest that files count in, and tracks have 31 bits for a second. */
+const FINEST = 100_000_000;
 
-/** Everything that the plan needs to know of a source. Throws `source_unreadable`, `source_truncated`, `no_video_stream`, `source_too_large`. */
+/** Everything that the plan needs to know of a source. Throws `source_…`, `no_video_stream`, `probe_…`. */
 export async function analyzeSource(
   source: SourceReader,
   url: string,
@@ -54,17 +59,24 @@ export async function analyzeSource(
     );
   }
   const timeline = index ? fromIndex(index) : await fromPackets(url, container, video, source.size, options);
-  const length = timeline.endSeconds - timeline.startSeconds;
-  if (length > SOURCE_LIMITS.maxDuration) {
-    throw new SluiceError(
-      'source_too_large',
-      `The video is ${Math.round(length / 3600)} hours long; at most ${SOURCE_LIMITS.maxDuration / 3600} are processed.`,
-    );
-  }
   const audio = await audioTimeline(probe, moov, url, container, source.size, timeline, options);
+  const { limits } = options;
+  const first = Math.min(timeline.startSeconds, audio?.startSeconds ?? Number.POSITIVE_INFINITY);
+  const seconds = Math.max(timeline.endSeconds, audio?.endSeconds ?? 0) - first;
+  refuseBeyond(limits, { bytes: source.size, seconds, frames: timeline.frames });
+  const length = timeline.endSeconds - timeline.startSeconds;
   const bitRate = probe.bitRate ?? Math.round((source.size * 8) / Math.max(length, 0.1));
-  const copyObstacle = await findObstacle({ video, index, timeline, bitRate, source });
-  return { container, video, timeline, audio, bitRate, copyObstacle };
+  const limitMs = limits.probeTimeoutSeconds * 1000;
+  const copyObstacle = await findObstacle({ video, index, timeline, bitRate, source, limitMs });
+  return {
+    container,
+    limits: { maxPixels: limits.maxPixels, maxStreams: limits.maxStreams },
+    video,
+    timeline,
+    audio,
+    bitRate,
+    copyObstacle,
+  };
 }
 
 function fromIndex(index: TrackIndex): VideoTimeline {
@@ -81,11 +93,12 @@ function fromIndex(index: TrackIndex): VideoTimeline {
     frames: index.frames,
     constantRate: rate && isRate(rate) ? rate : null,
     averageFps: index.frames / (endSeconds - startSeconds),
-    keyFrames: index.sync.map((s) => seconds(s.ticks)).sort((a, b) => a - b),
+    keyFrames: index.keyTicks.map(seconds).sort((a, b) => a - b),
   };
 }
 
-const isRate = (rate: Rational) => toNumber(rate) >= LOWEST_FPS && toNumber(rate) <= HIGHEST_FPS;
+const isRate = (rate: Rational) =>
+  toNumber(rate) >= LOWEST_FPS && toNumber(rate) <= HIGHEST_FPS && rate.num <= FINEST && rate.den <= FINEST;
 
 async function fromPackets(
   url: string,
@@ -131,10 +144,10 @@ async function audioTimeline(
 ): Promise<SourceAnalysis['audio']> {
   const { audio } = probe;
   if (!audio) return null;
-  const index = moov && audio.id > 0 ? indexTrack(moov, audio.id) : null;
-  if (index) {
-    const seconds = (ticks: number) => ticks / index.timescale;
-    return { ...audio, startSeconds: seconds(index.startTicks), endSeconds: seconds(index.endTicks) };
+  const times = moov && audio.id > 0 ? trackTimes(moov, audio.id) : null;
+  if (times) {
+    const seconds = (ticks: number) => ticks / times.timescale;
+    return { ...audio, startSeconds: seconds(times.startTicks), endSeconds: seconds(times.endTicks) };
   }
   const scan = await scanPackets(url, container, { index: audio.index, ratePerTick: null, bytes }, options);
   if (!scan) return null;

@@ -11,6 +11,8 @@ export interface CopyCandidate {
   timeline: VideoTimeline;
   bitRate: number;
   source: SourceReader;
+  /** For reading key frames; a source that takes longer is encoded. */
+  limitMs: number;
 }
 
 const LONGEST_GOP_SECONDS = 6;
@@ -27,9 +29,7 @@ export async function findObstacle(candidate: CopyCandidate): Promise<string | n
   if (!index) return 'no index that can be trusted';
   const obstacle = ofHeader(candidate) ?? ofIndex(index, candidate.timeline);
   if (obstacle || !index.avcC) return obstacle ?? 'no avcC';
-  return (await isEverySyncSampleIdr(candidate.source, index, index.avcC))
-    ? null
-    : 'a sync sample that is not an IDR picture';
+  return obstacleInSamples(candidate, index, index.avcC);
 }
 
 function ofHeader({ video, timeline, bitRate }: CopyCandidate): string | null {
@@ -55,6 +55,7 @@ function ofIndex(index: TrackIndex, timeline: VideoTimeline): string | null {
   const spsCount = (index.avcC[5] ?? 0) & 0x1f;
   const spsLength = index.avcC.length > 8 ? index.avcC.readUInt16BE(6) : 0;
   if (spsCount !== 1 || index.avcC[8 + spsLength] !== 1) return 'more than one SPS or PPS';
+  if (index.keyTicks.length > index.sync.length) return 'more key frames than are looked at';
   const first = index.sync[0];
   if (!first || first.ticks !== index.startTicks) return 'it does not begin with a key frame';
   if (index.sync.some((sample) => sample.delay !== first.delay || sample.delay < 0))
@@ -71,14 +72,20 @@ const [NAL_IDR, NAL_SEI, NAL_AUD, NAL_FILLER] = [5, 6, 9, 12];
 const MOST_LEADING_NALS = 16;
 const READS_AT_ONCE = 8;
 
-async function isEverySyncSampleIdr(source: SourceReader, index: TrackIndex, avcC: Buffer): Promise<boolean> {
+async function obstacleInSamples(
+  { source, limitMs }: CopyCandidate,
+  index: TrackIndex,
+  avcC: Buffer,
+): Promise<string | null> {
   const lengthSize = ((avcC[4] ?? 3) & 3) + 1;
+  const until = performance.now() + limitMs;
   for (let i = 0; i < index.sync.length; i += READS_AT_ONCE) {
+    if (performance.now() > until) return 'key frames that take too long to look at';
     const batch = index.sync.slice(i, i + READS_AT_ONCE);
     const found = await Promise.all(batch.map((sample) => isIdr(source, sample, lengthSize)));
-    if (found.includes(false)) return false;
+    if (found.includes(false)) return 'a sync sample that is not an IDR picture';
   }
-  return true;
+  return null;
 }
 
 /** The first slice of the sample decides; only SEI, AUD and filler may come before it (avc1 has its parameter sets in avcC). */

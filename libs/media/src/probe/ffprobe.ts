@@ -1,7 +1,7 @@
-import { SluiceError } from '#contracts';
-import { type Container, inputGuards, SOURCE_LIMITS } from '../ffmpeg/allow-lists.js';
-import { runTool, ToolError } from '../ffmpeg/supervised.js';
+import { type Container, type InputLimits, inputGuards } from '../ffmpeg/allow-lists.js';
 import { parseRational, type Rational } from '../plan/rational.js';
+import { type SourceLimits, tooLarge } from './limits.js';
+import { namesTooManyPixels, type ProbeOptions, runProbe, unreadable } from './run-probe.js';
 
 export interface ProbedVideo {
   index: number;
@@ -38,44 +38,45 @@ export interface Probe {
   audio: ProbedAudio | null;
 }
 
-export interface ProbeOptions {
-  ffprobePath: string;
-  signal?: AbortSignal;
-}
-
-const PROBE_LIMIT_MS = 60_000;
 const LARGEST_ANSWER = 1024 * 1024;
 
-/** Reads the header of `url` (our own loopback source) with an explicit demuxer. Throws `source_unreadable`. */
-export async function probeSource(url: string, container: Container, options: ProbeOptions): Promise<Probe> {
-  const lines: string[] = [];
-  let size = 0;
-  const args = [
-    ...['-v', 'error', '-hide_banner', ...inputGuards(container)],
-    ...['-show_streams', '-show_format', '-of', 'json', '-i', url],
+/** Only what is read below: a file may carry tags of any length. */
+const ENTRIES = [
+  'stream=index,id,codec_type,codec_name,profile,pix_fmt,width,height,sample_aspect_ratio,time_base',
+  'r_frame_rate,avg_frame_rate,field_order,color_transfer,channels',
+].join(',');
+const SHOWN = `${ENTRIES}:stream_disposition=attached_pic,default:stream_tags=language:stream_side_data=rotation:format=duration,bit_rate`;
+
+export function headerArguments(url: string, container: Container, limits: InputLimits): string[] {
+  return [
+    ...['-v', 'error', '-hide_banner', ...inputGuards(container, limits)],
+    ...['-show_entries', SHOWN, '-of', 'json', '-i', url],
   ];
-  try {
-    await runTool(options.ffprobePath, args, {
-      limitMs: PROBE_LIMIT_MS,
-      ...(options.signal ? { signal: options.signal } : {}),
-      onLine: (line) => {
-        size += line.length;
-        if (size <= LARGEST_ANSWER) lines.push(line);
-      },
-    });
-  } catch (error) {
-    if (!(error instanceof ToolError)) throw error;
-    throw unreadable(error);
-  }
-  return readProbe(JSON.parse(lines.join('\n')) as RawProbe);
 }
 
-export function unreadable(cause: unknown): SluiceError {
-  return new SluiceError(
-    'source_unreadable',
-    'The file cannot be read as a video; it may be damaged or incomplete. Try to play it, export it again and upload that.',
-    { cause },
-  );
+/** Reads the header of `url` (our own loopback source) with an explicit demuxer. */
+export async function probeSource(url: string, container: Container, options: ProbeOptions): Promise<Probe> {
+  const { limits } = options;
+  const lines: string[] = [];
+  let size = 0;
+  const stderr = await runProbe(options, headerArguments(url, container, limits), {
+    limitMs: limits.probeTimeoutSeconds * 1000,
+    onLine: (line) => {
+      size += line.length;
+      if (size <= LARGEST_ANSWER) lines.push(line);
+    },
+  });
+  const probe = readProbe(parse(lines.join('\n')), limits);
+  if (!probe.video && namesTooManyPixels(stderr)) throw tooLarge(limits.maxPixels);
+  return probe;
+}
+
+function parse(answer: string): RawProbe {
+  try {
+    return JSON.parse(answer) as RawProbe;
+  } catch (error) {
+    throw unreadable(error);
+  }
 }
 
 interface RawStream {
@@ -95,8 +96,8 @@ interface RawStream {
   color_transfer?: string;
   channels?: number;
   disposition?: { attached_pic?: number; default?: number };
-  tags?: { language?: string; rotate?: string };
-  side_data_list?: { side_data_type?: string; rotation?: number }[];
+  tags?: { language?: string };
+  side_data_list?: { rotation?: number }[];
 }
 
 interface RawProbe {
@@ -104,7 +105,7 @@ interface RawProbe {
   format?: { duration?: string; bit_rate?: string };
 }
 
-function readProbe(raw: RawProbe): Probe {
+function readProbe(raw: RawProbe, limits: SourceLimits): Probe {
   const streams = raw.streams ?? [];
   const videos = streams.filter(
     (s) => s.codec_type === 'video' && s.disposition?.attached_pic !== 1 && (s.width ?? 0) > 0,
@@ -119,7 +120,7 @@ function readProbe(raw: RawProbe): Probe {
   return {
     durationSeconds: Number.isFinite(duration) && duration > 0 ? duration : null,
     bitRate: Number(raw.format?.bit_rate) || null,
-    video: video ? readVideo(video) : null,
+    video: video ? readVideo(video, limits) : null,
     audio: audio
       ? {
           index: audio.index,
@@ -138,14 +139,9 @@ function readProbe(raw: RawProbe): Probe {
 
 const streamId = (stream: RawStream) => Number.parseInt(stream.id ?? '0', 16) || 0;
 
-function readVideo(stream: RawStream): ProbedVideo {
+function readVideo(stream: RawStream, limits: SourceLimits): ProbedVideo {
   const [width, height] = [stream.width ?? 0, stream.height ?? 0];
-  if (width * height > SOURCE_LIMITS.maxPixels) {
-    throw new SluiceError(
-      'source_too_large',
-      `The picture has ${width}×${height} pixels; at most ${SOURCE_LIMITS.maxPixels} are processed.`,
-    );
-  }
+  if (width * height > limits.maxPixels) throw tooLarge(limits.maxPixels, { width, height });
   const matrix = stream.side_data_list?.find((s) => s.rotation !== undefined)?.rotation ?? 0;
   return {
     index: stream.index,

@@ -1,6 +1,5 @@
-import { type Container, inputGuards } from '../ffmpeg/allow-lists.js';
-import { runTool, ToolError } from '../ffmpeg/supervised.js';
-import { type ProbeOptions, unreadable } from './ffprobe.js';
+import { type Container, type InputLimits, inputGuards } from '../ffmpeg/allow-lists.js';
+import { type ProbeOptions, runProbe } from './run-probe.js';
 
 /** What the packets of one stream say; times in ticks of its time base. */
 export interface PacketTimeline {
@@ -13,8 +12,22 @@ export interface PacketTimeline {
   isConstant: boolean;
 }
 
-/** A minute, and one more for each GB that must be read through. */
-const limitMs = (bytes: number) => 60_000 * (1 + bytes / 1e9);
+/** The probe's time, and as much again for each GB that must be read through. */
+const limitMs = (seconds: number, bytes: number) => seconds * 1000 * (1 + bytes / 1e9);
+
+export function packetArguments(
+  url: string,
+  container: Container,
+  limits: InputLimits,
+  streamIndex: number,
+): string[] {
+  return [
+    ...['-v', 'error', '-hide_banner', ...inputGuards(container, limits)],
+    ...['-select_streams', String(streamIndex)],
+    ...['-show_entries', 'packet=pts,dts,duration,flags', '-of', 'csv=p=0:nk=1'],
+    ...['-i', url],
+  ];
+}
 
 /**
  * Reads every packet header of a source that has no index (or one that we do not trust), one line at
@@ -27,28 +40,11 @@ export async function scanPackets(
   options: ProbeOptions,
 ): Promise<PacketTimeline | null> {
   const scan = new Scan(stream.ratePerTick);
-  const args = [
-    ...['-v', 'error', '-hide_banner', ...inputGuards(container)],
-    ...[
-      '-select_streams',
-      String(stream.index),
-      '-show_entries',
-      'packet=pts,dts,duration,flags',
-      '-of',
-      'csv=p=0:nk=1',
-    ],
-    ...['-i', url],
-  ];
-  try {
-    await runTool(options.ffprobePath, args, {
-      limitMs: limitMs(stream.bytes),
-      ...(options.signal ? { signal: options.signal } : {}),
-      onLine: (line) => scan.add(line),
-    });
-  } catch (error) {
-    if (!(error instanceof ToolError)) throw error;
-    throw unreadable(error);
-  }
+  const { limits } = options;
+  await runProbe(options, packetArguments(url, container, limits, stream.index), {
+    limitMs: limitMs(limits.probeTimeoutSeconds, stream.bytes),
+    onLine: (line) => scan.add(line),
+  });
   return scan.result();
 }
 
