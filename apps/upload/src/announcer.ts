@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type TenantFact, toQueuePriority } from '#contracts';
 import type { FactPublisher } from '#events';
 import type { Logger } from '#observability';
 import type { QueueProducer } from '#queue';
+
+/** A Redis that holds connections and answers nothing must not hold uploads; what was asked stays asked. */
+const PATIENCE_MS = 2000;
 
 /**
  * Tells the others what has been committed. Rows are the record: when Redis is away the reconciler
@@ -26,7 +30,7 @@ export class Announcer {
   }
 
   async publish(...facts: (TenantFact | null)[]): Promise<void> {
-    await this.facts.publish(...facts);
+    await patiently(this.facts.publish(...facts));
   }
 
   async close(): Promise<void> {
@@ -35,8 +39,17 @@ export class Announcer {
   }
 
   private async tolerant(queue: string, work: Promise<void>): Promise<void> {
-    await work.catch((error: unknown) =>
-      this.logger.warn({ err: error, queue }, 'not enqueued; the reconciler will'),
+    await patiently(
+      work.catch((error: unknown) =>
+        this.logger.warn({ err: error, queue }, 'not enqueued; the reconciler will'),
+      ),
     );
   }
+}
+
+async function patiently(work: Promise<void>): Promise<void> {
+  const done = new AbortController();
+  const patience = sleep(PATIENCE_MS, undefined, { signal: done.signal }).catch(() => undefined);
+  await Promise.race([work, patience]);
+  done.abort();
 }

@@ -141,7 +141,8 @@ export class DirectoryStore implements ObjectStore {
         if (!this.sync) return;
         const top = made === undefined ? parent : dirname(made);
         for (let folder = parent; ; folder = dirname(folder)) {
-          await syncFolder(folder);
+          // A folder that is gone was deleted with what we had just put into it.
+          await syncFolder(folder).catch(ignoreMissing);
           if (folder === top) return;
         }
       } catch (error) {
