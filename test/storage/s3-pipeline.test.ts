@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { noS3Reason, S3_HOOK_MS, type Stack, startStack, waitFor } from '#testing';
+import { fileOf, GOOD } from '../clips/good.js';
+import { MANY_SPANS, mustComplete, streamOf, upload } from '../pipeline/harness.js';
+import { verifyStream } from '../verify/stream.js';
+import { type Bucket, createBucket } from './s3-scene.js';
+
+const missing = noS3Reason();
+
+describe.skipIf(missing !== null)(`the services on S3${missing ? ` (${missing})` : ''}`, () => {
+  let bucket: Bucket;
+  let stack: Stack;
+  beforeAll(async () => {
+    bucket = await createBucket();
+    // Only the bucket is shared: no folder is named.
+    stack = await startStack({ env: { ...MANY_SPANS, ...bucket.environment() } });
+  }, S3_HOOK_MS);
+  afterAll(async () => {
+    await stack?.stop();
+    await bucket?.remove();
+  });
+
+  it('S1-08 a clip goes in by chunks, is encoded from them, and plays', async () => {
+    const clip = GOOD.find(({ name }) => name === 'portrait');
+    if (!clip) throw new Error('no such clip');
+    const source = await fileOf(clip);
+    const job = await mustComplete(stack, await upload(stack, source));
+    const verified = await verifyStream(streamOf(stack, job), { ...clip, source, frames: 'numbered' });
+    expect(verified.problems).toEqual([]);
+    const keys = await bucket.keys();
+    expect(keys.every((key) => /^video\/(chunks|media)\//.test(key))).toBe(true);
+
+    const media = keys.find((key) => /seg_0000-[^/]+[.]m4s$/.test(key)) ?? '';
+    const url = `${stack.urls.gateway}/media/${media.slice('video/media/'.length)}`;
+    const whole = Buffer.from(await (await fetch(url)).arrayBuffer());
+    const part = await fetch(url, { headers: { range: 'bytes=10-99' } });
+    expect(part.status).toBe(206);
+    expect(Buffer.from(await part.arrayBuffer())).toEqual(whole.subarray(10, 100));
+    expect((await fetch(`${url}.not-there`)).status).toBe(404);
+  });
+
+  it('S3-03 what comes through the form door, whose parts have no length, is stored and can be taken back', async () => {
+    const before = await bucket.keys();
+    const clip = GOOD.find(({ name }) => name === 'no-sound');
+    if (!clip) throw new Error('no such clip');
+    const form = new FormData();
+    form.set('total_chunks', '2');
+    form.set('chunk_index', '0');
+    form.set('file', new Blob([await readFile(await fileOf(clip))]), 'clip.mp4');
+    const address = `${stack.urls.upload}/v1/upload/video`;
+    const answer = await fetch(address, { method: 'POST', body: form });
+    expect(answer.status).toBe(200);
+    const { data } = (await answer.json()) as { data: { session_id: string } };
+    expect((await bucket.keys()).some((key) => key.startsWith(`video/chunks/${data.session_id}/`))).toBe(
+      true,
+    );
+    await fetch(`${address}/session/${data.session_id}`, { method: 'DELETE' });
+    await waitFor(async () => (await bucket.keys()).length === before.length, { what: 'the chunk to go' });
+  });
+});
