@@ -139,7 +139,8 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
 
   it('S3-03 cancel ends the upload and the job', async () => {
     const { page, close } = await visit(browser, stack.urls.gateway);
-    await drop(page, 'unwanted.mp4', clip);
+    // Another file than the one that is known by now.
+    await drop(page, 'unwanted.mp4', Buffer.concat([clip, Buffer.from('\0\0\0\x08free')]));
     const card = cardOf(page, 'unwanted.mp4');
     await card.getByRole('progressbar', { name: '240p of unwanted.mp4' }).waitFor({ timeout: 60_000 });
     const id = (await card.getByRole('link').first().getAttribute('href'))?.split('/').at(-1) ?? '';

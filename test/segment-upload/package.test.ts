@@ -163,6 +163,43 @@ describe('packaging', () => {
     expect((await jobRow(job)).status).toBe('completed');
   });
 
+  it.each([
+    [2, 'completed'],
+    [3, 'failed'],
+  ])('S3-08 ends the jobs that wait for it as it ends itself (%i planned: %s)', async (total, status) => {
+    const job = await scene.job({ total });
+    const waiting = [await scene.waiting(job), await scene.waiting(job), await scene.waiting(job)];
+    await scene.stack.query(`UPDATE jobs SET status = 'failed', error_code = 'cancelled' WHERE id = $1`, [
+      waiting[2],
+    ]);
+    await scene.fill(job);
+    await finishSpans(job);
+    await scene.queues.enqueue('package', { jobId: job.jobId });
+    await ended(job);
+    const { result, error_code } = await jobRow(job);
+    for (const jobId of waiting.slice(0, 2)) {
+      const row = await scene.one('SELECT * FROM jobs WHERE id = $1', [jobId]);
+      expect(row).toMatchObject({ status, result, error_code, asset_id: job.assetId });
+      expect((await scene.facts(jobId)).at(-1)).toMatchObject({ event_type: `processing_${status}` });
+    }
+    expect(await scene.one('SELECT * FROM jobs WHERE id = $1', [waiting[2]])).toMatchObject({
+      error_code: 'cancelled',
+      result: null,
+    });
+    expect((await assetRow(job)).status).toMatch(status === 'completed' ? /ready/ : /delet/);
+  });
+
+  it('S3-08 a job that was left waiting for one that has ended is ended by the reconciler', async () => {
+    const job = await scene.job();
+    const jobId = await scene.waiting(job);
+    await scene.stack.query(
+      `UPDATE jobs SET status = 'failed', error_code = 'encode_failed', error_message = 'It broke.' WHERE id = $1`,
+      [job.jobId],
+    );
+    await ended({ ...job, jobId });
+    expect(await jobRow({ ...job, jobId })).toMatchObject({ status: 'failed', error_code: 'encode_failed' });
+  });
+
   it('S3-08 completes without its digest when the same file was published before', async () => {
     const digest = '2'.repeat(64);
     const jobs = [await scene.job({ sha256: digest }), await scene.job({ sha256: digest })];

@@ -113,6 +113,17 @@ export class Scene {
     return ids;
   }
 
+  /** Another job that shares the work of this one; answers with its id. */
+  async waiting({ jobId, assetId }: SceneJob): Promise<string> {
+    const id = randomUUID();
+    await this.stack.query(
+      `INSERT INTO jobs (id, tenant_id, asset_id, source_complete, waits_for) VALUES ($1, 'default', $2, true, $3)`,
+      [id, assetId, jobId],
+    );
+    await this.stack.query('UPDATE assets SET refs = refs + 1 WHERE id = $1', [assetId]);
+    return id;
+  }
+
   /** Puts the bytes into the worker's scratch and answers with what announces them. */
   prepare(
     job: SceneJob,

@@ -337,10 +337,14 @@ describe('tus creation', () => {
     expect([some.status, some.headers['upload-offset']]).toEqual([201, '4500']);
     const path = String(some.headers.location);
     expect((await patch(url, path, 4500, file.subarray(4500))).headers['upload-offset']).toBe('6000');
-    const all = await create({ ...STREAM, 'upload-length': '6000' }, file);
+    const entirety = videoBytes(6000);
+    const all = await create({ ...STREAM, 'upload-length': '6000' }, entirety);
     expect([all.status, all.headers['upload-offset']]).toEqual([201, '6000']);
-    for (const at of [path, String(all.headers.location)]) {
-      expect((await assembled(stack, idOf(at))).equals(file)).toBe(true);
+    for (const [at, bytes] of [
+      [path, file],
+      [String(all.headers.location), entirety],
+    ] as const) {
+      expect((await assembled(stack, idOf(at))).equals(bytes)).toBe(true);
       expect((await look(url, idOf(at))).body.data.status).toBe('completed');
     }
   });

@@ -17,6 +17,9 @@ import { ProgressService } from './chunks/progress.service.js';
 import { SourceReader } from './chunks/source-reader.js';
 import { Connections } from './connections.js';
 import { Consumers } from './consumers.js';
+import { HandOver } from './dedup/hand-over.js';
+import { KnownController } from './dedup/known.controller.js';
+import { SharedWork } from './dedup/shared-work.js';
 import { DigestService } from './digest/digest.service.js';
 import { DigestLeases } from './digest/leases.js';
 import { DigestThreads } from './digest/threads.js';
@@ -47,6 +50,7 @@ export const uploadModule = (context: ServiceContext): DynamicModule => ({
   module: UploadModule,
   controllers: [
     SessionsController,
+    KnownController,
     ChunksController,
     MultipartController,
     ProcessController,
@@ -58,6 +62,7 @@ export const uploadModule = (context: ServiceContext): DynamicModule => ({
     ...[Rows, SessionsRepository, ChunksRepository, JobsRepository, BatchesRepository],
     ...[CreationService, CompletionService, EndingService, SessionViews],
     ...[ChunkService, ChunkObjects, AdoptionService, SourceReader],
+    ...[SharedWork, HandOver],
     ...[MultipartService, WholeFiles, IndexedChunks],
     BatchService,
     ...[SweepSchedule, Consumers, Journal],

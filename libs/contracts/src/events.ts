@@ -1,5 +1,5 @@
 import type { ErrorCode } from './errors.js';
-import type { RenditionName } from './media.js';
+import { DASH_MANIFEST, mediaPrefix, type RenditionName, VOD_MULTIVARIANT } from './media.js';
 
 /** S3-11. The same names on Socket.IO, in `progress_events.type` and on the Redis stream. */
 export const EVENT_TYPES = [
@@ -49,6 +49,13 @@ export interface Playback {
   hls: string | null;
   dash: string | null;
 }
+
+/** Of a completed job. */
+export const finishedPlayback = (assetId: string): Playback & { hls: string; dash: string } => ({
+  early: null,
+  hls: `/${mediaPrefix(assetId)}${VOD_MULTIVARIANT}`,
+  dash: `/${mediaPrefix(assetId)}${DASH_MANIFEST}`,
+});
 
 /**
  * A fact as it crosses process borders and reaches clients.

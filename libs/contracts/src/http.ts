@@ -54,8 +54,23 @@ export interface CreateSessionData {
   upload_path: string;
   max_chunk_size: number;
   expires_at: string;
-  /** True when the file was known and its result is served at once. */
+  /** True when the file is known: nothing is to be sent, its result is there or comes when the work on it ends. */
   duplicate: boolean;
+}
+
+/** `POST /v1/upload/video/known` */
+export class KnownFileRequest {
+  /** Bytes. */
+  @IsInt() @Min(1) @Max(Number.MAX_SAFE_INTEGER) size: number;
+  /** SHA-256 of the first EDGE_BYTES followed by the last; of the whole file when it has no more than both. */
+  @Matches(SHA256, { message: 'edges_sha256 must be 64 lower-case hex digits (SHA-256)' })
+  edges_sha256: string;
+  @IsOptional() @IsIn(PROFILES) profile?: ProfileName;
+}
+
+export interface KnownFileData {
+  /** False: this file is not known, and hashing it to ask again is of no use. */
+  possible: boolean;
 }
 
 /** S3-02 and what a resuming client needs. */

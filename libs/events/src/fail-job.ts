@@ -1,21 +1,24 @@
 import type { ErrorCode, TenantFact } from '#contracts';
 import type { EntityManager } from '#persistence';
-import { recordFact } from './record.js';
+import { type FactInput, recordFact } from './record.js';
+import { endWaiting } from './waiting-jobs.js';
 
 export interface FailedJob {
   assetId: string;
-  fact: TenantFact | null;
+  facts: (TenantFact | null)[];
 }
 
 /**
- * Ends an open job as failed, with its open spans, and gives its asset to the cleanup, in the caller's
- * transaction and in the lock order of docs/model.md. The caller commits, enqueues `cleanup`, publishes.
- * Null: the job had ended already.
+ * Ends an open job as failed, with its open spans and the jobs that wait for it, in the caller's
+ * transaction and in the lock order of docs/model.md. Its asset goes to the cleanup, unless another open
+ * job is at it. The caller commits, enqueues `cleanup`, publishes. Null: the job had ended already.
+ * `told`: what the fact says beside the failure; it is `processing_failed` where nothing is said.
  */
 export async function failJob(
   manager: EntityManager,
   jobId: string,
   failure: { code: ErrorCode; message: string },
+  told: Partial<FactInput> = {},
 ): Promise<FailedJob | null> {
   const jobs = (await manager.query(
     `SELECT asset_id FROM jobs WHERE id = $1 AND status IN ('pending', 'processing') FOR UPDATE`,
@@ -28,9 +31,12 @@ export async function failJob(
      WHERE id = $1`,
     [jobId, failure.code, failure.message],
   );
+  const input: FactInput = { type: 'processing_failed', durable: true, ...failure, ...told };
+  const facts = [await recordFact(manager, jobId, input), ...(await endWaiting(manager, jobId))];
   await manager.query(
     `UPDATE assets SET status = 'deleting', deleting_since = now(), updated_at = now()
-     WHERE id = $1 AND status = 'provisional'`,
+     WHERE id = $1 AND status = 'provisional'
+       AND NOT EXISTS (SELECT 1 FROM jobs WHERE asset_id = $1 AND status IN ('pending', 'processing'))`,
     [job.asset_id],
   );
   await manager.query(
@@ -38,6 +44,5 @@ export async function failJob(
      WHERE job_id = $1 AND status IN ('pending', 'running')`,
     [jobId],
   );
-  const fact = await recordFact(manager, jobId, { type: 'processing_failed', durable: true, ...failure });
-  return { assetId: job.asset_id, fact };
+  return { assetId: job.asset_id, facts };
 }

@@ -1,3 +1,4 @@
 export * from './fail-job.js';
 export * from './publisher.js';
 export * from './record.js';
+export * from './waiting-jobs.js';

@@ -4,10 +4,15 @@ import type { Database } from '../resources.js';
 import { DATABASE } from '../tokens.js';
 import { type JobRow, toJobView } from './job-view.js';
 
-/** One statement is one snapshot of the database: `last_seq` and the state it numbers fit together. */
+/**
+ * One statement is one snapshot of the database: `last_seq` and the state it numbers fit together. A job
+ * that waits for another one's work (`w`) is shown as far as that has come.
+ */
 const JOB = `
-  SELECT j.id, j.key, j.bucket, j.status, j.stage, j.progress, j.workflow_id, j.error_code, j.error_message,
-    j.result, j.created_at, j.updated_at, j.completed_at, j.last_seq, j.playable_at, j.asset_id,
+  SELECT j.id, j.key, j.bucket, COALESCE(w.status, j.status) AS status, COALESCE(w.stage, j.stage) AS stage,
+    GREATEST(w.progress, j.progress) AS progress, j.workflow_id, j.error_code, j.error_message,
+    j.result, j.created_at, j.updated_at, j.completed_at, j.last_seq, j.asset_id,
+    COALESCE(w.playable_at, j.playable_at) AS playable_at,
     a.status IN ('provisional', 'ready') AS asset_kept,
     s.id AS session_id, s.filename, s.bytes_received, s.file_size AS bytes_total,
     (SELECT COALESCE(json_agg(e), '[]') FROM (
@@ -15,9 +20,10 @@ const JOB = `
        WHERE job_id = j.id ORDER BY seq DESC LIMIT 20) e) AS latest_events,
     (SELECT COALESCE(json_agg(r), '[]') FROM (
        SELECT name, kind, mode, width, height, segments_completed, segments_total FROM renditions
-       WHERE job_id = j.id ORDER BY position) r) AS renditions
+       WHERE job_id = COALESCE(j.waits_for, j.id) ORDER BY position) r) AS renditions
   FROM jobs j
   JOIN assets a ON a.id = j.asset_id
+  LEFT JOIN jobs w ON w.id = j.waits_for AND j.status IN ('pending', 'processing')
   LEFT JOIN LATERAL (
     SELECT id, filename, bytes_received, file_size FROM upload_sessions
     WHERE job_id = j.id ORDER BY (id = $2::uuid) DESC NULLS LAST, created_at LIMIT 1) s ON true

@@ -41,7 +41,7 @@ const PAGE = 2000;
 export class EarlyRows {
   constructor(@Inject(DATABASE) private readonly database: Database) {}
 
-  /** The renditions of the asset's newest job, top rung first, audio last; none when its media is going or gone. */
+  /** The renditions of the asset's job, of several the newest that works or has worked; top rung first, audio last; none when its media is going or gone. */
   renditions(assetId: string): Promise<EarlyRendition[]> {
     return this.database.query<EarlyRendition[]>(
       `SELECT r.id, r.name, r.kind, r.in_start_set AS "inStartSet", r.width, r.height, r.fps_num AS "fpsNum",
@@ -49,7 +49,8 @@ export class EarlyRows {
          r.language, r.channels, r.codecs, r.init_key AS "initKey", r.segments_total AS "segmentsTotal",
          r.completed_at IS NOT NULL AS completed,
          EXISTS (SELECT 1 FROM segments s WHERE s.rendition_id = r.id AND s.segment_index = 0) AS started
-       FROM (SELECT id, status FROM jobs WHERE asset_id = $1 ORDER BY created_at DESC LIMIT 1) j
+       FROM (SELECT id, status FROM jobs WHERE asset_id = $1 AND waits_for IS NULL
+         ORDER BY status = 'failed', created_at DESC LIMIT 1) j
        JOIN renditions r ON r.job_id = j.id
        JOIN assets a ON a.id = r.asset_id
        WHERE j.status <> 'failed' AND a.status IN ('provisional', 'ready')

@@ -1,13 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  DASH_MANIFEST,
-  mediaPrefix,
-  type Playback,
-  type SluiceError,
-  type TenantFact,
-  VOD_MULTIVARIANT,
-} from '#contracts';
-import { failJob, recordFact } from '#events';
+import { finishedPlayback, type SluiceError, type TenantFact } from '#contracts';
+import { endWaiting, failJob, recordFact } from '#events';
 import type { DataSource, EntityManager } from '#persistence';
 import { renditionsOf, toProgress } from '../progress/progress-facts.js';
 import type { Resources } from '../resources.js';
@@ -16,7 +9,7 @@ import type { PackageJob } from './package-rows.js';
 
 const UNIQUE_VIOLATION = '23505';
 
-/** The two ends of a job that packaging may bring about. Locks: job, asset, spans. */
+/** The two ends of a job, and of those that wait for it, that packaging may bring about. Locks: jobs, asset, spans. */
 @Injectable()
 export class JobEnding {
   constructor(
@@ -26,13 +19,13 @@ export class JobEnding {
 
   /** Job `completed`, asset `ready`. False when the job had ended before: its media is not to be published. */
   async complete(job: PackageJob, result: Record<string, unknown>): Promise<boolean> {
-    const fact = await this.publishOnce(job, result).catch((error: unknown) => {
+    const facts = await this.publishOnce(job, result).catch((error: unknown) => {
       // The same file was published between our look and our commit; now we see it.
       if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) throw error;
       return this.publishOnce(job, result);
     });
-    await this.resources.facts.publish(fact);
-    return fact !== null;
+    await this.resources.facts.publish(...facts);
+    return facts.length > 0;
   }
 
   /** Job `failed` with the error's code, asset `deleting`; its cleanup is enqueued. */
@@ -41,12 +34,17 @@ export class JobEnding {
     const failed = await this.database.transaction((manager) => failJob(manager, job.id, { code, message }));
     if (!failed) return;
     await this.resources.queues.enqueue('cleanup', { assetId: failed.assetId });
-    await this.resources.facts.publish(failed.fact);
+    await this.resources.facts.publish(...failed.facts);
   }
 
-  private publishOnce(job: PackageJob, result: Record<string, unknown>): Promise<TenantFact | null> {
+  private publishOnce(job: PackageJob, result: Record<string, unknown>): Promise<(TenantFact | null)[]> {
     return this.database.transaction(async (manager) => {
-      if (!(await lockOpen(manager, job.id))) return null;
+      if (!(await lockOpen(manager, job.id))) return [];
+      await manager.query(
+        `UPDATE jobs SET status = 'completed', result = $2, completed_at = now(), updated_at = now() WHERE id = $1`,
+        [job.id, JSON.stringify(result)],
+      );
+      const waiting = await endWaiting(manager, job.id);
       // Dedup finds one asset for a file; another of the same file is published without its digest.
       await manager.query(
         `UPDATE assets a SET status = 'ready', updated_at = now(),
@@ -57,14 +55,10 @@ export class JobEnding {
         [job.assetId],
       );
       await manager.query(
-        `UPDATE jobs SET status = 'completed', result = $2, completed_at = now(), updated_at = now() WHERE id = $1`,
-        [job.id, JSON.stringify(result)],
-      );
-      await manager.query(
         'UPDATE renditions SET completed_at = now() WHERE job_id = $1 AND completed_at IS NULL',
         [job.id],
       );
-      return recordFact(manager, job.id, {
+      const fact = await recordFact(manager, job.id, {
         type: 'processing_completed',
         durable: true,
         stage: 'completed',
@@ -74,15 +68,10 @@ export class JobEnding {
         renditions: (await renditionsOf(manager, job.id)).map(toProgress),
         playback: finishedPlayback(job.assetId),
       });
+      return [fact, ...waiting];
     });
   }
 }
-
-export const finishedPlayback = (assetId: string): Playback & { hls: string; dash: string } => ({
-  early: null,
-  hls: `/${mediaPrefix(assetId)}${VOD_MULTIVARIANT}`,
-  dash: `/${mediaPrefix(assetId)}${DASH_MANIFEST}`,
-});
 
 async function lockOpen(manager: EntityManager, jobId: string): Promise<boolean> {
   const jobs = await manager.query<{ status: string }[]>('SELECT status FROM jobs WHERE id = $1 FOR UPDATE', [

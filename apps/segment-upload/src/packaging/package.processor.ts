@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { mediaPrefix, type Stage } from '#contracts';
+import { finishedPlayback, mediaPrefix, type Stage } from '#contracts';
 import { recordFact } from '#events';
 import { toSluiceError } from '#http';
 import type { Handler } from '#queue';
 import type { Resources } from '../resources.js';
 import { RESOURCES } from '../tokens.js';
 import { assertComplete } from './completeness.js';
-import { finishedPlayback, JobEnding } from './job-ending.js';
+import { JobEnding } from './job-ending.js';
 import { ManifestWriter, manifestKeys, type PackagedRendition } from './manifest-writer.js';
 import { type PackageJob, PackageRows } from './package-rows.js';
 import { RubbishSweeper } from './rubbish-sweeper.js';

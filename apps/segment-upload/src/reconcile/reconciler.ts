@@ -5,6 +5,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { toQueuePriority } from '#contracts';
+import { endWaiting } from '#events';
 import type { ServiceContext } from '#http';
 import type { Resources } from '../resources.js';
 import { CONTEXT, RESOURCES } from '../tokens.js';
@@ -43,6 +44,23 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
     }, delayMs);
   }
 
+  /** Jobs end together with the one that they wait for; should one have been left behind, it ends now. */
+  private async endForgotten(): Promise<void> {
+    const { database, facts } = this.resources;
+    const ended = await database.query<{ id: string }[]>(
+      `SELECT DISTINCT w.id FROM jobs j JOIN jobs w ON w.id = j.waits_for
+       WHERE j.status IN ('pending', 'processing') AND w.status IN ('completed', 'failed') LIMIT ${AT_MOST}`,
+    );
+    for (const { id } of ended) {
+      await facts.publish(
+        ...(await database.transaction(async (manager) => {
+          await manager.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [id]);
+          return endWaiting(manager, id);
+        })),
+      );
+    }
+  }
+
   private async reconcile(): Promise<void> {
     const { database, queues } = this.resources;
     const jobs = await database.query<{ id: string; priority: number }[]>(
@@ -58,6 +76,7 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
         options: { priority: toQueuePriority(priority) },
       })),
     );
+    await this.endForgotten();
     const assets = await database.query<{ id: string }[]>(
       `SELECT id FROM assets WHERE status = 'deleting' ORDER BY deleting_since LIMIT ${AT_MOST}`,
     );

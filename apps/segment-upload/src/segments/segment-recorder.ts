@@ -40,12 +40,14 @@ export class SegmentRecorder {
         [segment.jobId],
       );
       const job = jobs[0];
-      if (job?.status !== 'processing') return { outcome: 'closed', facts: [] };
-      const spans = await manager.query<{ spanStatus: SpanStatus; leaseNumber: number }[]>(
-        `SELECT status AS "spanStatus", lease_number AS "leaseNumber" FROM spans
-         WHERE id = $1 AND job_id = $2 FOR SHARE`,
-        [segment.spanId, segment.jobId],
+      const spans = await manager.query<{ jobId: string; spanStatus: SpanStatus; leaseNumber: number }[]>(
+        `SELECT job_id AS "jobId", status AS "spanStatus", lease_number AS "leaseNumber" FROM spans
+         WHERE id = $1 FOR SHARE`,
+        [segment.spanId],
       );
+      // Handed over to another job (docs/model.md, Dedup): its next owner may be about to name the same object.
+      if (spans[0] && spans[0].jobId !== segment.jobId) return { outcome: 'late', facts: [] };
+      if (job?.status !== 'processing') return { outcome: 'closed', facts: [] };
       if (!spans[0] || !holdsLease(spans[0], segment)) return { outcome: 'late', facts: [] };
       const outcome =
         segment.index < 0

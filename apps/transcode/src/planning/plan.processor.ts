@@ -105,6 +105,6 @@ export class PlanProcessor {
     const failed = await this.plans.fail(claim, { code, message });
     if (!failed) return;
     await this.producer.enqueue('cleanup', { assetId: failed.assetId });
-    await this.publisher.publish(failed.fact);
+    await this.publisher.publish(...failed.facts);
   }
 }

@@ -26,7 +26,7 @@ export class PlanRepository {
   async claim(jobId: string, leaseSeconds: number): Promise<PlanClaim | null> {
     const [rows] = (await this.dataSource.query(
       `UPDATE jobs SET plan_lease = plan_lease + 1, plan_lease_expires_at = now() + $2 * interval '1 second'
-       WHERE id = $1 AND status = 'pending' AND source_complete
+       WHERE id = $1 AND status = 'pending' AND source_complete AND waits_for IS NULL
          AND (plan_lease_expires_at IS NULL OR plan_lease_expires_at < now())
        RETURNING tenant_id, asset_id, plan_lease, priority`,
       [jobId, leaseSeconds],
@@ -45,7 +45,7 @@ export class PlanRepository {
 
   async isPending(jobId: string): Promise<boolean> {
     const rows = (await this.dataSource.query(
-      `SELECT 1 FROM jobs WHERE id = $1 AND status = 'pending' AND source_complete`,
+      `SELECT 1 FROM jobs WHERE id = $1 AND status = 'pending' AND source_complete AND waits_for IS NULL`,
       [jobId],
     )) as unknown[];
     return rows.length > 0;

@@ -52,7 +52,7 @@ export class Reconciler {
 
   private async plans(): Promise<void> {
     const due = (await this.dataSource.query(
-      `SELECT id, priority FROM jobs WHERE status = 'pending' AND source_complete
+      `SELECT id, priority FROM jobs WHERE status = 'pending' AND source_complete AND waits_for IS NULL
          AND (plan_lease_expires_at IS NULL OR plan_lease_expires_at < now())
        ORDER BY created_at LIMIT $1`,
       [MOST_AT_ONCE],

@@ -95,7 +95,7 @@ export class SpanProcessor {
     const failed = await this.spans.failWithJob(span, { code, message });
     if (!failed) return;
     await this.producer.enqueue('cleanup', { assetId: failed.assetId });
-    await this.publisher.publish(failed.fact);
+    await this.publisher.publish(...failed.facts);
   }
 }
 

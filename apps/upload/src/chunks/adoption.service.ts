@@ -67,6 +67,9 @@ export class AdoptionService {
       if (session.status !== 'completed') refuseUnlessActive(session);
       const before = await this.rows.chunks.byIndex(manager, sessionId, index);
       if (before) return { session, chunk: sameOrConflict(before, object), written: false };
+      const offset = index * (session.chunkSize ?? object.size);
+      const unneeded = await this.unneeded(manager, session, { index, offset, ...object });
+      if (unneeded) return { session, chunk: unneeded, written: false };
       refuseUnlessActive(session);
       if (session.fileSize === null && session.totalChunks === null) throw otherWay('byte offset');
       const place = await this.place(manager, session, { index, total, size: object.size });
@@ -106,8 +109,20 @@ export class AdoptionService {
       ...bytes,
       offset,
     });
-    if (!same) refuseUnlessActive(session);
-    return same;
+    if (same) return same;
+    const unneeded = await this.unneeded(manager, session, { index: null, offset, ...bytes });
+    if (!unneeded) refuseUnlessActive(session);
+    return unneeded;
+  }
+
+  /** Of a file that turned out to be known the chunks have gone; a client that sends one again has missed the answer. */
+  private async unneeded(
+    manager: EntityManager,
+    session: AnySessionRow,
+    { index, offset, size, sha256 }: Bytes & Pick<ChunkRow, 'index' | 'offset'>,
+  ): Promise<ChunkRow | null> {
+    if (session.status !== 'completed' || !(await this.rows.chunks.isEmpty(manager, session.id))) return null;
+    return { index, offset, size, hash: sha256, key: '' };
   }
 
   private async adopt<S extends AnySessionRow>(

@@ -45,6 +45,13 @@ export class ChunksRepository {
     return rows.length > 0;
   }
 
+  async isEmpty(manager: EntityManager, sessionId: string): Promise<boolean> {
+    const rows = (await manager.query('SELECT 1 FROM upload_chunks WHERE session_id = $1 LIMIT 1', [
+      sessionId,
+    ])) as unknown[];
+    return rows.length === 0;
+  }
+
   async insert(manager: EntityManager, sessionId: string, tenantId: string, chunk: ChunkRow): Promise<void> {
     await manager.query(
       `INSERT INTO upload_chunks (session_id, byte_offset, tenant_id, chunk_index, size, hash, storage_path)

@@ -4,6 +4,7 @@ import { SluiceError, type TenantFact } from '#contracts';
 import { recordFact } from '#events';
 import { Announcer } from '../announcer.js';
 import { SourceReader } from '../chunks/source-reader.js';
+import { SharedWork } from '../dedup/shared-work.js';
 import { DigestService } from '../digest/digest.service.js';
 import type { FileDigest } from '../digest/prefix.js';
 import { refuseUnlessVideo, sniff } from '../files/sniff.js';
@@ -18,8 +19,15 @@ const LOOK_AGAIN_MS = 100;
 /** An object that a row still names at the third look is lost, and not just being dropped. */
 const LOOKS = 3;
 
-/** `dropped`: the objects of the chunks that did not make the promised file. */
-type Outcome = { session: SessionRow; won: boolean; fact: TenantFact | null; dropped?: string[] } | 'changed';
+interface Committed {
+  session: SessionRow;
+  /** `other`: somebody else was faster. `mismatch`: the chunks did not make the promised file. */
+  kind: 'completed' | 'duplicate' | 'mismatch' | 'other';
+  facts: (TenantFact | null)[];
+  /** Objects of chunks that are not needed any more. */
+  dropped: string[];
+}
+type Outcome = Committed | 'changed';
 
 /** `active → completed`: by whoever sees the last byte, as often as it is asked for. */
 @Injectable()
@@ -30,6 +38,7 @@ export class CompletionService {
     @Inject(Rows) private readonly rows: Rows,
     @Inject(SourceReader) private readonly source: SourceReader,
     @Inject(DigestService) private readonly digests: DigestService,
+    @Inject(SharedWork) private readonly shared: SharedWork,
     @Inject(EndingService) private readonly ending: EndingService,
     @Inject(Announcer) private readonly announcer: Announcer,
     @Inject(Journal) private readonly journal: Journal,
@@ -90,15 +99,15 @@ export class CompletionService {
       if (typeof digest === 'string') continue;
       const outcome = await this.commit(id, digest);
       // A digest of other chunks than those of now is of no use.
-      if (outcome === 'changed' || outcome.dropped) this.digests.forget(id);
+      this.digests.forget(id);
       if (outcome === 'changed') continue;
-      if (outcome.dropped) {
-        // Rows went first: an object that a crash leaves here has no row and is swept.
+      if (outcome.kind === 'mismatch') {
         await this.source.deleteObjects(outcome.dropped);
         throw fileHashMismatch(outcome.session.fileHash, digest.sha256);
       }
-      if (outcome.won) this.journal.completed(outcome.session);
-      return this.announce(outcome.session, outcome.fact);
+      await this.announce(outcome);
+      await this.source.deleteObjects(outcome.dropped);
+      return outcome.session;
     }
   }
 
@@ -123,7 +132,8 @@ export class CompletionService {
   private async commit(id: string, digest: FileDigest): Promise<Outcome> {
     return this.rows.transaction(async (manager): Promise<Outcome> => {
       const session = await this.rows.sessions.lock(manager, id);
-      if (session.status === 'completed') return { session, won: false, fact: null };
+      const nothing = { session, facts: [], dropped: [] };
+      if (session.status === 'completed') return { ...nothing, kind: 'other' };
       refuseUnlessActive(session);
       if (!allThere(session)) return 'changed';
       if ((await this.rows.chunks.fingerprint(manager, id)) !== digest.fingerprint) return 'changed';
@@ -131,8 +141,10 @@ export class CompletionService {
       if (session.fileHash !== null && session.fileHash !== sha256) {
         const dropped = await this.rows.chunks.deleteAll(manager, id);
         await this.rows.sessions.reset(manager, id);
-        return { session, won: false, fact: null, dropped };
+        return { ...nothing, kind: 'mismatch', dropped };
       }
+      const { tenantId, profile, bytesReceived: size } = session;
+      const known = await this.shared.find(manager, { tenantId, profile, sha256, size }, session.jobId);
       const completed = await this.rows.sessions.complete(manager, id, sha256);
       const fact = await recordFact(manager, session.jobId, {
         type: 'upload_completed',
@@ -142,20 +154,27 @@ export class CompletionService {
         bytesReceived: session.bytesReceived,
         bytesTotal: session.fileSize,
       });
-      await this.rows.jobs.markSourceComplete(manager, session, {
-        size: session.bytesReceived,
-        sha256,
-        edges,
-      });
-      return { session: completed, won: true, fact };
+      if (!known) {
+        await this.rows.jobs.markSourceComplete(manager, session, { size, sha256, edges });
+        return { ...nothing, kind: 'completed', session: completed, facts: [fact] };
+      }
+      const { jobId, assetId } = session;
+      const facts = await this.shared.join(manager, { sessionId: id, jobId, assetId }, known);
+      return {
+        session: { ...completed, assetId: known.assetId },
+        kind: 'duplicate',
+        facts: [fact, ...facts],
+        dropped: await this.rows.chunks.deleteAll(manager, id),
+      };
     });
   }
 
-  private async announce(session: SessionRow, fact: TenantFact | null): Promise<SessionRow> {
-    this.digests.forget(session.id);
-    await this.announcer.plan(session.jobId, session.priority);
-    await this.announcer.publish(fact);
-    return session;
+  private async announce({ session, kind, facts }: Committed): Promise<void> {
+    if (kind === 'completed' || kind === 'duplicate') this.journal.completed(session);
+    if (kind === 'duplicate') this.journal.duplicate(session, 'completion');
+    // A job that waits, or has its result, is not planned.
+    else await this.announcer.plan(session.jobId, session.priority);
+    await this.announcer.publish(...facts);
   }
 
   private async missing(session: SessionRow): Promise<SluiceError> {

@@ -4,6 +4,7 @@ import { type CreateSessionData, DEFAULT_TENANT, type TenantFact } from '#contra
 import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
 import { Announcer } from '../announcer.js';
+import { SharedWork } from '../dedup/shared-work.js';
 import { checkFilename } from '../files/filename.js';
 import { emptyFile, fileTooLarge } from '../files/refusals.js';
 import { refuseUnstorable } from '../files/unstorable.js';
@@ -36,12 +37,13 @@ export interface Opened {
   duplicate: boolean;
 }
 
-/** Opens sessions; answers with the finished work where the file is known (S3-08). */
+/** Opens sessions; where the file is known (S3-08) they are complete at once. */
 @Injectable()
 export class CreationService {
   constructor(
     @Inject(Rows) private readonly rows: Rows,
     @Inject(Announcer) private readonly announcer: Announcer,
+    @Inject(SharedWork) private readonly shared: SharedWork,
     @Inject(UploadSettings) private readonly settings: UploadSettings,
     @Inject(Journal) private readonly journal: Journal,
   ) {}
@@ -68,7 +70,7 @@ export class CreationService {
   ): Promise<Opened> {
     const filename = this.check(wish);
     refuseUnstorable(wish);
-    const { opened, fact } = await this.rows.transaction(async (manager) => {
+    const { opened, facts } = await this.rows.transaction(async (manager) => {
       if (wish.batchId) await this.rows.batches.join(manager, wish.batchId);
       const known = await this.openKnown(manager, id, { ...wish, filename });
       const result = known ?? (await this.openNew(manager, id, { ...wish, filename }));
@@ -77,7 +79,7 @@ export class CreationService {
     });
     if (opened.duplicate) this.journal.duplicate(opened.session, 'creation');
     else this.journal.opened(opened.session);
-    await this.announcer.publish(fact);
+    await this.announcer.publish(...facts);
     return opened;
   }
 
@@ -93,31 +95,50 @@ export class CreationService {
     };
   }
 
-  private async openKnown(manager: EntityManager, id: string, wish: Wish) {
-    if (!this.settings.deduplicate || wish.fileHash === null) return null;
-    const profile = wish.profile ?? 'default';
-    const known = await this.rows.jobs.adoptKnownFile(manager, {
+  /** Of a finished job the session shares the job itself; of one at work only the asset, with a job of its own that waits. */
+  private async openKnown(
+    manager: EntityManager,
+    id: string,
+    wish: Wish,
+  ): Promise<{ opened: Opened; facts: (TenantFact | null)[] } | null> {
+    if (wish.fileHash === null) return null;
+    const file = {
       tenantId: DEFAULT_TENANT,
+      profile: wish.profile ?? 'default',
       sha256: wish.fileHash,
-      profile,
-    });
+      size: wish.size,
+    };
+    const known = await this.shared.find(manager, file, null);
     if (!known) return null;
-    await this.rows.sessions.insert(manager, this.row(id, wish, known));
+    const jobId = known.completed ? known.jobId : randomUUID();
+    const row = this.row(id, wish, { jobId, assetId: known.assetId });
+    if (!known.completed) {
+      const { assetId } = known;
+      await this.rows.jobs.insertJob(manager, {
+        ...{ jobId, assetId, tenantId: row.tenantId, priority: row.priority },
+        key: wish.key ?? null,
+      });
+    }
+    await this.rows.sessions.insert(manager, row);
     const session = await this.rows.sessions.completeAsDuplicate(manager, id);
-    const fact = await recordFact(manager, known.jobId, {
-      type: 'duplicate_detected',
-      durable: true,
-      message: 'This file is known; its result is served at once.',
-      cachedResult: known.result,
-    });
-    return { opened: { session, duplicate: true }, fact };
+    const facts = known.completed
+      ? [
+          await recordFact(manager, jobId, {
+            type: 'duplicate_detected',
+            durable: true,
+            message: 'This file is known; its result is served at once.',
+            cachedResult: known.result,
+          }),
+        ]
+      : await this.shared.join(manager, { sessionId: id, jobId, assetId: known.assetId }, known);
+    return { opened: { session, duplicate: true }, facts };
   }
 
   private async openNew(
     manager: EntityManager,
     id: string,
     wish: Wish,
-  ): Promise<{ opened: Opened; fact: TenantFact | null }> {
+  ): Promise<{ opened: Opened; facts: (TenantFact | null)[] }> {
     const ids = { jobId: randomUUID(), assetId: randomUUID() };
     const row = this.row(id, wish, ids);
     await this.rows.jobs.insert(manager, {
@@ -136,7 +157,7 @@ export class CreationService {
       bytesReceived: 0,
       bytesTotal: wish.size,
     });
-    return { opened: { session, duplicate: false }, fact };
+    return { opened: { session, duplicate: false }, facts: [fact] };
   }
 
   private row(id: string, wish: Wish, ids: { jobId: string; assetId: string }) {

@@ -2,16 +2,17 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   chunkPrefix,
   type ErrorCode,
-  type JobStatus,
+  type EventType,
   type SessionStatus,
   SluiceError,
   type TenantFact,
 } from '#contracts';
-import { recordFact } from '#events';
+import { failJob } from '#events';
 import type { EntityManager } from '#persistence';
 import type { ObjectStore } from '#storage';
 import { Announcer } from '../announcer.js';
 import { SourceReader } from '../chunks/source-reader.js';
+import { HandOver } from '../dedup/hand-over.js';
 import { Journal } from '../journal.js';
 import { Rows } from '../rows.js';
 import { STORE } from '../settings.js';
@@ -32,7 +33,12 @@ interface Ended {
   cleanup: boolean;
   /** Objects that its rows named; they may lie below another session's prefix. */
   keys: string[];
+  /** The job that goes on with its work, and needs its chunks. */
+  heir: string | null;
 }
+
+/** Another job waits than the one whose session is locked; nothing has been done. */
+const AGAIN = Symbol('again');
 
 /** Cancel, expiry, refusal: session, job, asset and spans end in one transaction, then what they left goes. */
 @Injectable()
@@ -40,6 +46,7 @@ export class EndingService {
   constructor(
     @Inject(Rows) private readonly rows: Rows,
     @Inject(Announcer) private readonly announcer: Announcer,
+    @Inject(HandOver) private readonly handOver: HandOver,
     @Inject(STORE) private readonly store: ObjectStore,
     @Inject(Journal) private readonly journal: Journal,
     @Inject(SourceReader) private readonly source: SourceReader,
@@ -56,10 +63,11 @@ export class EndingService {
 
   /** The same, unless its job has ended: what has its result keeps it. */
   async cancelOpen(id: string): Promise<SessionRow> {
-    return this.end(id, CANCELLED, async (session, manager) => {
-      if (session.status !== 'completed') return session.status === 'active';
-      return isOpen(await this.rows.jobs.lock(manager, session.jobId));
-    });
+    return this.end(
+      id,
+      CANCELLED,
+      ({ status }, jobIsOpen) => status === 'active' || (status === 'completed' && jobIsOpen),
+    );
   }
 
   /** The content was refused: sending more of it would not help. */
@@ -84,7 +92,7 @@ export class EndingService {
   async expireNext(): Promise<boolean> {
     const ended = await this.rows.transaction(async (manager) => {
       const session = await this.rows.sessions.lockOverdue(manager);
-      return session && this.endLocked(manager, session, EXPIRED);
+      return session && this.endLocked(manager, session, EXPIRED, () => true);
     });
     if (ended) await this.tidy(ended);
     return ended !== null;
@@ -93,60 +101,70 @@ export class EndingService {
   private async end(
     id: string,
     end: End,
-    applies: (session: SessionRow, manager: EntityManager) => boolean | Promise<boolean>,
+    applies: (session: SessionRow, jobIsOpen: boolean) => boolean,
   ): Promise<SessionRow> {
-    const ended = await this.rows.transaction(async (manager): Promise<Ended> => {
-      const session = await this.rows.sessions.lock(manager, id);
-      return (await applies(session, manager))
-        ? this.endLocked(manager, session, end)
-        : { before: null, session, facts: [], cleanup: false, keys: [] };
-    });
-    await this.tidy(ended);
-    return ended.session;
+    for (;;) {
+      try {
+        const ended = await this.rows.transaction(async (manager) =>
+          this.endLocked(manager, await this.rows.sessions.lock(manager, id), end, applies),
+        );
+        await this.tidy(ended);
+        return ended.session;
+      } catch (error) {
+        if (error !== AGAIN) throw error;
+      }
+    }
   }
 
-  private async endLocked(manager: EntityManager, before: SessionRow, end: End): Promise<Ended> {
-    const jobStatus = await this.rows.jobs.lock(manager, before.jobId);
-    const jobIsOpen = isOpen(jobStatus);
-    const session = await this.rows.sessions.end(manager, before.id, end);
-    const keys = await this.rows.chunks.deleteAll(manager, before.id);
-    const facts: (TenantFact | null)[] = [];
-    if (jobIsOpen) {
-      await this.rows.jobs.fail(manager, before.jobId, end.code, end.message);
-      facts.push(
-        await recordFact(manager, before.jobId, {
-          type:
-            end.status === 'expired'
-              ? 'session_expired'
-              : before.status === 'completed'
-                ? 'processing_failed'
-                : 'upload_failed',
-          durable: true,
-          code: end.code,
-          message: end.message,
-          bytesReceived: before.bytesReceived,
-          bytesTotal: before.fileSize,
-        }),
-      );
-    }
-    const cleanup = await this.rows.jobs.release(manager, before.assetId);
-    if (jobIsOpen) await this.rows.jobs.cancelSpans(manager, before.jobId);
-    return { before, session, facts, cleanup, keys };
+  private async endLocked(
+    manager: EntityManager,
+    before: SessionRow,
+    end: End,
+    applies: (session: SessionRow, jobIsOpen: boolean) => boolean,
+  ): Promise<Ended> {
+    const { id: sessionId, jobId, assetId } = before;
+    // Only a job whose source is complete is waited for.
+    const heir = before.status === 'completed' ? await this.handOver.lockHeir(manager, jobId) : null;
+    const isOpen = await this.rows.jobs.lockOpen(manager, jobId);
+    if (!applies(before, isOpen))
+      return { before: null, session: before, facts: [], cleanup: false, keys: [], heir: null };
+    const handed = isOpen ? await this.handOver.run(manager, { sessionId, jobId, assetId }, heir) : 'nobody';
+    if (handed === 'again') throw AGAIN;
+    const session = await this.rows.sessions.end(manager, sessionId, end);
+    const keys = await this.rows.chunks.deleteAll(manager, sessionId);
+    const failed = await failJob(manager, jobId, end, {
+      type: factOf(before, end),
+      bytesReceived: before.bytesReceived,
+      bytesTotal: before.fileSize,
+    });
+    return {
+      ...{ before, session, keys },
+      facts: failed?.facts ?? [],
+      cleanup: await this.rows.jobs.release(manager, assetId),
+      heir: handed === 'done' && heir ? heir.jobId : null,
+    };
   }
 
   /** After the commit; what a crash leaves here is found by the sweeper and the reconciler. */
-  private async tidy({ before, session, facts, cleanup, keys }: Ended): Promise<void> {
-    if (before) this.journal.ended(before, session);
+  private async tidy({ before, session, facts, cleanup, keys, heir }: Ended): Promise<void> {
+    if (!before) return;
+    this.journal.ended(before, session);
     if (session.status === 'active' || session.status === 'completed') return;
     if (cleanup) await this.announcer.cleanup(session.assetId, session.id);
+    // If it is planned already this entry finds nothing to do; its spans are enqueued by the reconciler.
+    if (heir) await this.announcer.plan(heir, session.priority);
     await this.announcer.publish(...facts);
+    if (heir) return;
     const prefix = chunkPrefix(session.id);
     await this.source.deleteObjects(keys.filter((key) => !key.startsWith(prefix)));
     await this.store.deletePrefix(prefix);
   }
 }
 
+function factOf(before: SessionRow, { status }: End): EventType {
+  if (status === 'expired') return 'session_expired';
+  return before.status === 'completed' ? 'processing_failed' : 'upload_failed';
+}
+
 const CANCELLED: End = { status: 'cancelled', code: 'cancelled', message: 'The upload was cancelled.' };
 const EXPIRED: End = { status: 'expired', code: 'session_expired', message: sessionExpired().message };
-
-const isOpen = (job: JobStatus) => job === 'pending' || job === 'processing';
