@@ -16,6 +16,12 @@ const picture = numberedPicture({ width: 320, height: 240, rate: '25', frames: 1
 const inputs = ['-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', tone(4)];
 const h264 = ['-c:v', 'libx264', '-preset', 'ultrafast', '-c:a', 'aac'];
 const text = (file: string, content: string): Recipe => ({ file, content: Buffer.from(content) });
+const lavfi = (graph: string) => ['-f', 'lavfi', '-i', graph];
+const PICTURES = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'];
+/** Pictures that are `seconds` apart. */
+const apart = (seconds: number) => [
+  ...['-vf', `setpts=N*${seconds}/TB`, '-fps_mode', 'passthrough', ...PICTURES, '-bf', '0'],
+];
 const UNREADABLE: ErrorCode[] = ['not_a_video', 'source_unreadable'];
 
 export const BAD: BadFile[] = [
@@ -78,4 +84,47 @@ export const BAD: BadFile[] = [
     recipe: { file: 'sound.mp4', steps: [['-f', 'lavfi', '-i', tone(3), '-c:a', 'aac', '%out']] },
     codes: ['no_video_stream'],
   },
+  {
+    name: 'a small file of one enormous picture',
+    recipe: { file: 'huge.mp4', steps: [[...lavfi('color=s=8192x8192:r=1:d=1'), ...PICTURES, '%out']] },
+    codes: ['source_too_large'],
+  },
+  {
+    name: 'three pictures over two days',
+    recipe: { file: 'days.mp4', steps: [[...lavfi('testsrc2=s=64x64:r=1:d=3'), ...apart(100_000), '%out']] },
+    codes: ['source_too_long'],
+  },
+  {
+    name: 'four pictures over a night',
+    recipe: { file: 'gaps.mkv', steps: [[...lavfi('testsrc2=s=64x64:r=1:d=4'), ...apart(10_000), '%out']] },
+    codes: ['source_bit_rate_too_low'],
+  },
+  {
+    name: 'thousands of pictures in a tenth of a second',
+    recipe: {
+      file: 'fast.mp4',
+      steps: [[...lavfi('color=s=16x16:r=25000:d=0.12'), ...PICTURES, '%out']],
+    },
+    codes: ['source_frame_rate_too_high'],
+  },
+  {
+    name: 'a movie of 300 tracks',
+    recipe: {
+      file: 'tracks.mov',
+      steps: [
+        [...lavfi('testsrc2=s=16x16:r=25:d=0.2'), '-c:v', 'mpeg4', '%out'],
+        ['-i', '%in', ...Array.from({ length: 300 }, () => ['-map', '0:v']).flat(), '-c', 'copy', '%out'],
+      ],
+    },
+    codes: ['source_too_many_streams'],
+  },
+  ...(['stsz', 'stco'] as const).map((box) => ({
+    name: `an index whose ${box} claims four thousand million entries`,
+    recipe: {
+      file: `${box}.mp4`,
+      steps: [[...lavfi('testsrc2=s=64x64:r=25:d=1'), ...PICTURES, '%out']],
+      patch: { box, at: box === 'stsz' ? 8 : 4, hex: 'fffffff0' },
+    },
+    codes: ['source_unreadable', 'probe_out_of_memory'] as ErrorCode[],
+  })),
 ];

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
-import { rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { mustRun } from './run.js';
@@ -14,6 +14,8 @@ export interface Recipe {
   content?: Buffer;
   /** Keep only this part of the bytes, 0–1. */
   keep?: number;
+  /** Bytes to write over those of the first box with this name, counted from behind the name. */
+  patch?: { box: string; at: number; hex: string };
 }
 
 const folder = path.join(tmpdir(), `sluice-clips-${process.getuid?.() ?? 'user'}`);
@@ -43,6 +45,7 @@ export async function makeFile(recipe: Recipe): Promise<string> {
     const last = made.at(-1);
     if (!last) throw new Error(`the recipe of ${recipe.file} makes nothing`);
     if (recipe.keep !== undefined) await cut(last, recipe.keep);
+    if (recipe.patch) await overwrite(last, recipe.patch);
     await rename(last, target);
   } finally {
     await Promise.all(made.map((file) => rm(file, { force: true })));
@@ -52,4 +55,12 @@ export async function makeFile(recipe: Recipe): Promise<string> {
 
 async function cut(file: string, part: number): Promise<void> {
   await truncate(file, Math.floor((await stat(file)).size * part));
+}
+
+async function overwrite(file: string, { box, at, hex }: NonNullable<Recipe['patch']>): Promise<void> {
+  const bytes = await readFile(file);
+  const place = bytes.indexOf(box, 0, 'latin1');
+  if (place < 0) throw new Error(`there is no box ${box} in ${file}`);
+  bytes.write(hex, place + box.length + at, 'hex');
+  await writeFile(file, bytes);
 }

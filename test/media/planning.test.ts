@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
   audioBorders,
-  DEFAULT_INPUT_LIMITS,
   gridBorders,
   gridOf,
   keyFrameBefore,
@@ -10,9 +9,9 @@ import {
   planJob,
   planLadder,
   planSpans,
-  type SourceAnalysis,
   targetDuration,
 } from '#media';
+import { analysis, options } from './analysis.js';
 
 const sizes = (width: number, height: number) =>
   planLadder(width, height, 30).map((rung) => `${rung.name} ${rung.width}x${rung.height}`);
@@ -165,51 +164,6 @@ describe('spans', () => {
     expect(keyFrameBefore([], 3)).toBe(0);
   });
 });
-
-const analysis = (change: Partial<SourceAnalysis> = {}): SourceAnalysis => ({
-  container: 'mov',
-  limits: DEFAULT_INPUT_LIMITS,
-  video: {
-    index: 0,
-    id: 1,
-    codec: 'h264',
-    profile: 'High',
-    pixelFormat: 'yuv420p',
-    width: 1280,
-    height: 720,
-    rotation: 0,
-    sampleAspect: { num: 1, den: 1 },
-    timeBase: { num: 1, den: 15360 },
-    nominalRate: { num: 30, den: 1 },
-    averageRate: { num: 30, den: 1 },
-    interlaced: false,
-    transfer: '',
-  },
-  timeline: {
-    startTicks: 0,
-    timeBase: { num: 1, den: 15360 },
-    startSeconds: 0,
-    endSeconds: 60,
-    frames: 1800,
-    constantRate: { num: 30, den: 1 },
-    averageFps: 30,
-    keyFrames: Array.from({ length: 30 }, (_, i) => i * 2),
-  },
-  audio: {
-    index: 1,
-    id: 2,
-    timeBase: { num: 1, den: 48000 },
-    codec: 'aac',
-    channels: 6,
-    language: 'deu',
-    startSeconds: 0,
-    endSeconds: 60.02,
-  },
-  bitRate: 2_000_000,
-  copyObstacle: null,
-  ...change,
-});
-const options = { segmentSeconds: 4, spanSeconds: 20, preset: 'veryfast', threads: 2 };
 
 describe('the plan', () => {
   it('of a fit source copies the top rung, and every rendition has the same borders', () => {
