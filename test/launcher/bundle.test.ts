@@ -8,14 +8,16 @@ const ROOT = join(import.meta.dirname, '../..');
 const SERVICES_DIR = join(ROOT, 'dist/services');
 const read = (file: string) => readFileSync(join(SERVICES_DIR, file), 'utf8');
 
-const lines = read('bundle.mjs').split('\n');
+const bundle = read('bundle.mjs');
 const map = new SourceMap(JSON.parse(read('bundle.mjs.map')));
 
-/** Where the source map leads from the first place that has this text. */
+/** Where the source map leads from the first place that has this text, which the limit of lines may have cut. */
 function sourceOf(text: string) {
-  const line = lines.findIndex((candidate) => candidate.includes(text));
-  expect(line, text).toBeGreaterThanOrEqual(0);
-  return map.findEntry(line, lines[line]!.indexOf(text)) as Partial<{
+  const pattern = [...text].map((c) => c.replace(/\W/, '\\$&')).join('(?:\\\\\n)?');
+  const at = bundle.search(new RegExp(pattern));
+  expect(at, text).toBeGreaterThanOrEqual(0);
+  const before = bundle.slice(0, at).split('\n');
+  return map.findEntry(before.length - 1, before.at(-1)!.length) as Partial<{
     originalSource: string;
     originalLine: number;
   }>;

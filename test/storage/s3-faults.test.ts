@@ -116,7 +116,6 @@ describe.skipIf(missing !== null)(`S3 in trouble${missing ? ` (${missing})` : ''
       'is an error with status 200, without the object',
       [{ do: 'refuse', answer: { ...INTERNAL, status: 200 } } as const],
     ],
-    ['is "slow down"', [{ do: 'refuse', answer: SLOW_DOWN } as const]],
   ])('a large object is there once when the answer to its completion %s', async (_, faults) => {
     proxy.faults.push(...faults.map((fault) => ({ on: 'POST ?uploadId', ...fault })));
     proxy.faults.push({ on: 'PUT partNumber=2', do: 'cut' });

@@ -44,6 +44,18 @@ describe.skipIf(missing !== null)(`S3${missing ? ` (${missing})` : ''}`, () => {
     expect(await readdir(bucket.environment().SCRATCH_DIR!)).toEqual([]);
   });
 
+  it('S3-07 a stream that is not what it was announced to be is never whole at the store', async () => {
+    const bytes = randomBytes(300_000);
+    const wrong = store.put('chunks/a', blocks(bytes, 65_536), {
+      size: bytes.length,
+      sha256: sha256(Buffer.from('else')),
+    });
+    await expect(wrong).rejects.toMatchObject({ code: 'chunk_hash_mismatch' });
+    const nothing = { size: 0, sha256: sha256(Buffer.alloc(0)) };
+    expect(await store.put('chunks/b', Readable.from([], { objectMode: false }), nothing)).toEqual(nothing);
+    expect(await bucket.keys()).toEqual(['video/chunks/b']);
+  });
+
   it('a body of unknown length that is longer than a part goes in parts, and its spool leaves nothing', async () => {
     const bytes = randomBytes(17 * 1024 * 1024);
     expect(await store.put('media/a', blocks(bytes))).toEqual({ size: bytes.length, sha256: sha256(bytes) });

@@ -29,7 +29,8 @@ export async function put(
   }
   const body = new Body(Buffer.isBuffer(content) ? inBlocks(content) : content, options);
   try {
-    if (options.size !== undefined && options.size <= largestSinglePut) {
+    // A store that expects nothing answers before a stream is read: nothing goes as a buffer.
+    if (options.size !== undefined && options.size > 0 && options.size <= largestSinglePut) {
       await putObject(connection, key, once(body, options.size), options.signal);
       return { size: body.taken, sha256: body.sha256 };
     }

@@ -18,6 +18,8 @@ import { withRetries } from './retry.js';
 import { type S3Settings, s3Settings } from './settings.js';
 
 const DELETES_AT_ONCE = 16;
+/** Who asks (a probe) waits no longer. */
+const CHECK_MS = 5000;
 /** A write that was confirmed proves this long that there can be more. */
 const PROOF_MS = 60_000;
 /** Begins with a dot: no key of ours. */
@@ -113,7 +115,9 @@ class S3Store implements ObjectStore {
   async check(): Promise<void> {
     const { connection } = this;
     try {
-      await connection.questions.send(new HeadBucketCommand({ Bucket: connection.settings.bucket }));
+      await connection.questions.send(new HeadBucketCommand({ Bucket: connection.settings.bucket }), {
+        abortSignal: AbortSignal.timeout(CHECK_MS),
+      });
     } catch (error) {
       throw toStorageError(error);
     }
