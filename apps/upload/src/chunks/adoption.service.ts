@@ -93,7 +93,8 @@ export class AdoptionService {
     bytes: Bytes,
   ): Promise<ChunkRow | null> {
     if (session.status !== 'completed') refuseUnlessActive(session);
-    if (session.fileSize === null && session.totalChunks !== null) throw otherWay('index');
+    if (session.status === 'active' && session.fileSize === null && session.totalChunks !== null)
+      throw otherWay('index');
     const end = offset + bytes.size;
     if (session.fileSize !== null && end > session.fileSize) {
       throw new SluiceError(
