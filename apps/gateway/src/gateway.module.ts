@@ -8,6 +8,7 @@ import { JobsController } from './jobs/jobs.controller.js';
 import { EarlyPlaylists } from './media/early-playlists.js';
 import { EarlyRows } from './media/early-rows.js';
 import { MediaController } from './media/media.controller.js';
+import { Quarantine } from './media/quarantine.js';
 import { PageController } from './page/page.controller.js';
 import { closeResources, type Resources } from './resources.js';
 import { ProgressGateway } from './sockets/progress.gateway.js';
@@ -34,6 +35,7 @@ export class GatewayModule implements OnApplicationShutdown {
         JobReader,
         EarlyRows,
         EarlyPlaylists,
+        Quarantine,
         ...sockets,
       ],
     };

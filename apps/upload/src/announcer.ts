@@ -16,7 +16,24 @@ export class Announcer {
     private readonly queue: QueueProducer,
     private readonly facts: FactPublisher,
     private readonly logger: Logger,
+    private readonly scans: boolean,
   ) {}
+
+  /** What can not begin yet ends by itself: rows decide. */
+  async sourceComplete(jobId: string, priority: number): Promise<void> {
+    if (this.scans) {
+      const options = { priority: toQueuePriority(priority) };
+      await this.tolerant('scan', this.queue.enqueue('scan', { jobId }, options));
+    }
+    await this.plan(jobId, priority);
+  }
+
+  /** It may be planned now, or packaged when it was encoded meanwhile. */
+  async scanned(jobId: string, priority: number): Promise<void> {
+    await this.plan(jobId, priority);
+    const options = { priority: toQueuePriority(priority) };
+    await this.tolerant('package', this.queue.enqueue('package', { jobId }, options));
+  }
 
   async plan(jobId: string, priority: number): Promise<void> {
     await this.tolerant(

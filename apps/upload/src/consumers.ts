@@ -7,11 +7,14 @@ import {
 import type { QueueName } from '#contracts';
 import type { ServiceContext } from '#http';
 import { type Consumer, consume, type Handler } from '#queue';
+import { ScanProcessor } from './scan/scan.processor.js';
 import { CONTEXT } from './settings.js';
 import { Sweeper } from './sweep/sweeper.js';
 
 /** One for the rows and one for the objects, so that a long listing does not keep overdue sessions waiting. */
 const SWEEP_CONCURRENCY = 2;
+/** The scanner's processors are the limit, not ours. */
+const SCAN_CONCURRENCY = 4;
 
 interface Running {
   consumer: Consumer;
@@ -27,10 +30,15 @@ export class Consumers implements OnApplicationBootstrap, BeforeApplicationShutd
   constructor(
     @Inject(CONTEXT) private readonly context: ServiceContext,
     @Inject(Sweeper) private readonly sweeper: Sweeper,
+    @Inject(ScanProcessor) private readonly scans: ScanProcessor,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.running = [{ consumer: this.take('sweep', this.sweeper.process, SWEEP_CONCURRENCY), graceMs: 0 }];
+    this.running = [
+      { consumer: this.take('sweep', this.sweeper.process, SWEEP_CONCURRENCY), graceMs: 0 },
+      // Also where SCAN_MODE is off: what waits from a time when it was not gets its verdict.
+      { consumer: this.take('scan', this.scans.process, SCAN_CONCURRENCY), graceMs: 0 },
+    ];
   }
 
   async beforeApplicationShutdown(): Promise<void> {

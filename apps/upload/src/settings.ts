@@ -10,6 +10,8 @@ export class UploadSettings {
   readonly sessionSeconds: number;
   /** Lower case, with their dot. */
   readonly extensions: ReadonlySet<string>;
+  /** Complete files wait for a verdict (S3-09). */
+  readonly scans: boolean;
   readonly deduplicate: boolean;
   readonly defaultPriority: number;
   /** Of the digest: so long after its process has died another one may begin. */
@@ -23,6 +25,7 @@ export class UploadSettings {
     this.maxChunkSize = environment.UPLOAD_MAX_CHUNK_SIZE;
     this.sessionSeconds = environment.UPLOAD_SESSION_TIMEOUT_HOURS * 3600;
     this.extensions = new Set(acceptedExtensions(environment));
+    this.scans = environment.SCAN_MODE !== 'off';
     this.deduplicate = environment.ENABLE_DEDUPLICATION === 'true';
     this.defaultPriority = environment.DEFAULT_PROCESSING_PRIORITY;
     this.leaseSeconds = environment.LEASE_SECONDS;

@@ -30,6 +30,8 @@ import { MultipartService } from './multipart/multipart.service.js';
 import { WholeFiles } from './multipart/whole-files.js';
 import { ProcessController } from './process/process.controller.js';
 import { Rows } from './rows.js';
+import { ScanProcessor } from './scan/scan.processor.js';
+import { ScanRows } from './scan/scan-rows.js';
 import { CompletionService } from './sessions/completion.service.js';
 import { CreationService } from './sessions/creation.service.js';
 import { EndingService } from './sessions/ending.service.js';
@@ -65,6 +67,7 @@ export const uploadModule = (context: ServiceContext): DynamicModule => ({
     ...[SharedWork, HandOver],
     ...[MultipartService, WholeFiles, IndexedChunks],
     BatchService,
+    ...[ScanRows, ScanProcessor],
     ...[SweepSchedule, Consumers, Journal],
     ...tusProviders(context),
   ],
@@ -99,6 +102,7 @@ function outside(context: ServiceContext): Provider[] {
             logger.warn({ err: error }, 'a fact was not published'),
           ),
           logger,
+          environment.SCAN_MODE !== 'off',
         ),
       inject: [QueueProducer],
     },

@@ -109,6 +109,17 @@ export class Environment {
   /** Address space of one ffprobe; its libraries alone take 300. */
   @Type(() => Number) @IsInt() @Min(256) PROBE_MEMORY_MB = 1024;
 
+  // Virus scan (S3-09)
+  @IsIn(['off', 'before', 'quarantine']) SCAN_MODE = 'off';
+  @IsString() @MinLength(1) CLAMD_HOST = '127.0.0.1';
+  @Type(() => Number) @IsInt() @Min(1) @Max(65535) CLAMD_PORT = 3310;
+  /** Instead of host and port. */
+  @IsString() CLAMD_SOCKET = '';
+  @Type(() => Number) @IsNumber() @Min(0.1) SCAN_TIMEOUT_SECONDS = 120;
+  @Type(() => Number) @IsNumber() @Min(0) SCAN_GIVE_UP_SECONDS = 3600;
+  /** From the beginning of a file; clamd's own StreamMaxLength is 100 MB unless it is told otherwise. */
+  @Type(() => Number) @IsInt() @Min(1024) SCAN_MAX_BYTES = 104_857_600;
+
   // Processing
   @Type(() => Number) @IsInt() @Min(1) @Max(10) DEFAULT_PROCESSING_PRIORITY = 5;
   /** ffmpeg runs that encode at once in one transcode process. */

@@ -81,6 +81,8 @@ const ERRORS = {
   source_frame_rate_too_high: 'unsupported',
   probe_timeout: 'internal',
   probe_out_of_memory: 'unsupported',
+  malware_found: 'unsupported',
+  scan_unavailable: 'unavailable',
   encode_failed: 'internal',
   encode_stalled: 'internal',
   encode_timeout: 'internal',

@@ -41,6 +41,11 @@ export class PackagePayload {
   @IsUUID() jobId: string;
 }
 
+/** Ask the virus scanner about a complete source. */
+export class ScanPayload {
+  @IsUUID() jobId: string;
+}
+
 /** Remove what a cancelled, failed or expired session or asset left: objects, then rows. */
 export class CleanupPayload {
   @IsUUID() assetId: string;
@@ -61,6 +66,7 @@ export const QUEUES = {
   'segment-upload': SegmentPayload,
   package: PackagePayload,
   cleanup: CleanupPayload,
+  scan: ScanPayload,
   sweep: SweepPayload,
 } as const;
 
@@ -76,6 +82,7 @@ export const queueJobId = {
   'segment-upload': (p: SegmentPayload) => `seg-${p.spanId}-${p.lease}-${p.rendition}-${p.index}`,
   package: (p: PackagePayload) => `package-${p.jobId}`,
   cleanup: (p: CleanupPayload) => `cleanup-${p.assetId}`,
+  scan: (p: ScanPayload) => `scan-${p.jobId}`,
   sweep: (p: SweepPayload) => `sweep-${p.part}`,
 } satisfies { [Q in QueueName]: (payload: QueuePayload<Q>) => string };
 

@@ -5,6 +5,7 @@ import { ENTITIES } from './entities/index.js';
 import { Initial1700000000000 } from './migrations/1700000000000-initial.js';
 import { Tus1700000100000 } from './migrations/1700000100000-tus.js';
 import { Dedup1700000200000 } from './migrations/1700000200000-dedup.js';
+import { Scan1700000300000 } from './migrations/1700000300000-scan.js';
 import { Batches1700000400000 } from './migrations/1700000400000-batches.js';
 
 const INT8_OID = 20;
@@ -25,7 +26,13 @@ export function dataSourceOptions(config: {
     driver: pg,
     url: config.databaseUrl,
     entities: ENTITIES,
-    migrations: [Initial1700000000000, Tus1700000100000, Dedup1700000200000, Batches1700000400000],
+    migrations: [
+      Initial1700000000000,
+      Tus1700000100000,
+      Dedup1700000200000,
+      Scan1700000300000,
+      Batches1700000400000,
+    ],
     migrationsTransactionMode: 'all',
     synchronize: false,
     poolSize: config.poolSize,

@@ -49,14 +49,23 @@ export class EarlyRows {
          r.language, r.channels, r.codecs, r.init_key AS "initKey", r.segments_total AS "segmentsTotal",
          r.completed_at IS NOT NULL AS completed,
          EXISTS (SELECT 1 FROM segments s WHERE s.rendition_id = r.id AND s.segment_index = 0) AS started
-       FROM (SELECT id, status FROM jobs WHERE asset_id = $1 AND waits_for IS NULL
+       FROM (SELECT id, status, scan FROM jobs WHERE asset_id = $1 AND waits_for IS NULL
          ORDER BY status = 'failed', created_at DESC LIMIT 1) j
        JOIN renditions r ON r.job_id = j.id
        JOIN assets a ON a.id = r.asset_id
-       WHERE j.status <> 'failed' AND a.status IN ('provisional', 'ready')
+       WHERE j.status <> 'failed' AND j.scan IN ('off', 'clean') AND a.status IN ('provisional', 'ready')
        ORDER BY r.position`,
       [assetId],
     );
+  }
+
+  /** Whether the virus scanner has not let the asset go. */
+  async isHeld(assetId: string): Promise<boolean> {
+    const rows = await this.database.query<unknown[]>(
+      `SELECT 1 FROM jobs WHERE asset_id = $1 AND waits_for IS NULL AND scan IN ('pending', 'refused') LIMIT 1`,
+      [assetId],
+    );
+    return rows.length > 0;
   }
 
   /** The stored segments that follow `from` without a gap, `from` included. */

@@ -5,6 +5,7 @@ import { type ObjectStore, type StoredObject } from '#storage';
 import { STORE } from '../tokens.js';
 import { EarlyPlaylists } from './early-playlists.js';
 import { HLS_TYPE, type MediaTarget, parseMediaPath } from './media-path.js';
+import { Quarantine } from './quarantine.js';
 import { parseRange } from './range.js';
 
 const FOR_EVER = 'public, max-age=31536000, immutable';
@@ -15,6 +16,7 @@ const A_MINUTE = 'public, max-age=60';
 export class MediaController {
   constructor(
     @Inject(EarlyPlaylists) private readonly early: EarlyPlaylists,
+    @Inject(Quarantine) private readonly quarantine: Quarantine,
     @Inject(STORE) private readonly store: ObjectStore,
   ) {}
 
@@ -33,7 +35,10 @@ export class MediaController {
     if (!target) throw notFound();
     // Always: a cache must not give an answer without the CORS header to a page that needs it.
     reply.header('vary', 'Origin');
-    if (target.kind === 'object') return this.sendObject(target, request, reply);
+    if (target.kind === 'object') {
+      if (await this.quarantine.holds(params.assetId ?? '')) throw notFound();
+      return this.sendObject(target, request, reply);
+    }
     const text =
       target.kind === 'early-multivariant'
         ? await this.early.multivariant(target.assetId)

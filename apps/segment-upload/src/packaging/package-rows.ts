@@ -8,8 +8,8 @@ export interface PackageJob {
   assetId: string;
   status: JobStatus;
   assetStatus: AssetStatus;
-  /** There is a plan and nothing of it is still to be done. */
-  spansDone: boolean;
+  /** There is a plan, nothing of it is still to be done, and no verdict is waited for. */
+  isDue: boolean;
 }
 
 /** A rendition and what its stored segments amount to. */
@@ -58,7 +58,8 @@ export class PackageRows {
     const rows = await this.database.query<PackageJob[]>(
       `SELECT j.id, j.asset_id AS "assetId", j.status, a.status AS "assetStatus",
          j.plan IS NOT NULL AND EXISTS (SELECT 1 FROM spans WHERE job_id = $1)
-           AND NOT EXISTS (SELECT 1 FROM spans WHERE job_id = $1 AND status <> 'done') AS "spansDone"
+           AND NOT EXISTS (SELECT 1 FROM spans WHERE job_id = $1 AND status <> 'done')
+           AND j.scan IN ('off', 'clean') AS "isDue"
        FROM jobs j JOIN assets a ON a.id = j.asset_id WHERE j.id = $1`,
       [jobId],
     );

@@ -29,7 +29,7 @@ export class PackageProcessor {
     const job = await this.rows.job(jobId);
     if (job) await this.withdraw(job);
     // What is not ready yet is enqueued again by whoever finishes its last span.
-    if (job?.status !== 'processing' || !job.spansDone) return undefined;
+    if (job?.status !== 'processing' || !job.isDue) return undefined;
     try {
       await this.package(job, signal);
     } catch (error) {

@@ -9,6 +9,8 @@ import {
 import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
 
+export type Scan = 'off' | 'pending' | 'clean' | 'refused';
+
 /** S1-04: what of the whole job the stage `transcoding` is. */
 const FROM = 30;
 const TO = 50;
@@ -24,14 +26,15 @@ interface Row extends RenditionProgress {
 /** What is said of a job after a segment of it has been recorded, in the same transaction. */
 @Injectable()
 export class ProgressFacts {
-  /** With the job's lock held. `playable`: that has been said before. */
+  /** With the job's lock held. `playable`: that has been said before; a file that has no verdict yet is not. */
   async after(
     manager: EntityManager,
     { jobId, index }: SegmentPayload,
     renditionId: string,
-    playable: boolean,
+    { playable, scan }: { playable: boolean; scan: Scan },
   ): Promise<(TenantFact | null)[]> {
-    if (!playable && index <= 0) {
+    // After a verdict the first segments have come by: any may be the one that says it.
+    if (!playable && (scan === 'clean' || (scan === 'off' && index <= 0))) {
       const rows = await renditionsOf(manager, jobId);
       if (canStart(rows)) return [await becomePlayable(manager, jobId, rows)];
     }

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { SegmentPayload, TenantFact } from '#contracts';
 import type { DataSource, EntityManager, SpanStatus } from '#persistence';
-import { ProgressFacts } from '../progress/progress-facts.js';
+import { ProgressFacts, type Scan } from '../progress/progress-facts.js';
 import { DATABASE } from '../tokens.js';
 import { holdsLease, sameInit } from './segment-rows.js';
 
@@ -35,8 +35,8 @@ export class SegmentRecorder {
    */
   record(segment: SegmentPayload, target: Target): Promise<Recorded> {
     return this.database.transaction(async (manager) => {
-      const jobs = await manager.query<{ status: string; playable: boolean }[]>(
-        'SELECT status, playable_at IS NOT NULL AS playable FROM jobs WHERE id = $1 FOR UPDATE',
+      const jobs = await manager.query<{ status: string; playable: boolean; scan: Scan }[]>(
+        'SELECT status, playable_at IS NOT NULL AS playable, scan FROM jobs WHERE id = $1 FOR UPDATE',
         [segment.jobId],
       );
       const job = jobs[0];
@@ -56,7 +56,7 @@ export class SegmentRecorder {
       if (outcome !== 'recorded') return { outcome, facts: [] };
       return {
         outcome,
-        facts: await this.progress.after(manager, segment, target.renditionId, job.playable),
+        facts: await this.progress.after(manager, segment, target.renditionId, job),
       };
     });
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import type { Environment } from '#config';
 import type { ErrorCode, TenantFact } from '#contracts';
 import { failJob, recordFact } from '#events';
 import type { Plan } from '#media';
@@ -7,7 +8,8 @@ import type { DataSource, EntityManager } from '#persistence';
 import type { Extension } from '../spans/lease.js';
 import type { SpanParams } from '../spans/span-params.js';
 import { type QueuedSpan, queuedSpan } from '../spans/span-queue.js';
-import { DATA_SOURCE } from '../tokens.js';
+import { DATA_SOURCE, ENVIRONMENT } from '../tokens.js';
+import { mayBePlanned } from './scan-gate.js';
 
 export interface PlanClaim {
   jobId: string;
@@ -20,14 +22,17 @@ export interface PlanClaim {
 /** The rows that a plan makes: all of them in one transaction, or none. */
 @Injectable()
 export class PlanRepository {
-  constructor(@Inject(DATA_SOURCE) private readonly dataSource: DataSource) {}
+  constructor(
+    @Inject(DATA_SOURCE) private readonly dataSource: DataSource,
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+  ) {}
 
   /** Null: there is nothing to plan, or another worker is at it. */
   async claim(jobId: string, leaseSeconds: number): Promise<PlanClaim | null> {
     const [rows] = (await this.dataSource.query(
       `UPDATE jobs SET plan_lease = plan_lease + 1, plan_lease_expires_at = now() + $2 * interval '1 second'
        WHERE id = $1 AND status = 'pending' AND source_complete AND waits_for IS NULL
-         AND (plan_lease_expires_at IS NULL OR plan_lease_expires_at < now())
+         AND ${mayBePlanned(this.environment)} AND (plan_lease_expires_at IS NULL OR plan_lease_expires_at < now())
        RETURNING tenant_id, asset_id, plan_lease, priority`,
       [jobId, leaseSeconds],
     )) as [{ tenant_id: string; asset_id: string; plan_lease: number; priority: number }[], number];
@@ -45,7 +50,8 @@ export class PlanRepository {
 
   async isPending(jobId: string): Promise<boolean> {
     const rows = (await this.dataSource.query(
-      `SELECT 1 FROM jobs WHERE id = $1 AND status = 'pending' AND source_complete AND waits_for IS NULL`,
+      `SELECT 1 FROM jobs WHERE id = $1 AND status = 'pending' AND source_complete AND waits_for IS NULL
+         AND ${mayBePlanned(this.environment)}`,
       [jobId],
     )) as unknown[];
     return rows.length > 0;

@@ -4,6 +4,7 @@ import { toQueuePriority } from '#contracts';
 import type { Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import type { QueueProducer } from '#queue';
+import { mayBePlanned } from '../planning/scan-gate.js';
 import { IS_WAITING, queuedSpan, type SpanEntry } from '../spans/span-queue.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER } from '../tokens.js';
 
@@ -38,6 +39,7 @@ export class Reconciler {
     if (this.running) return;
     this.running = true;
     try {
+      await this.scans();
       await this.plans();
       await this.spans();
     } catch (error) {
@@ -53,12 +55,23 @@ export class Reconciler {
   private async plans(): Promise<void> {
     const due = (await this.dataSource.query(
       `SELECT id, priority FROM jobs WHERE status = 'pending' AND source_complete AND waits_for IS NULL
-         AND (plan_lease_expires_at IS NULL OR plan_lease_expires_at < now())
+         AND ${mayBePlanned(this.environment)} AND (plan_lease_expires_at IS NULL OR plan_lease_expires_at < now())
        ORDER BY created_at LIMIT $1`,
       [MOST_AT_ONCE],
     )) as { id: string; priority: number }[];
     for (const job of due) {
       await this.producer.revive('plan', { jobId: job.id }, { priority: toQueuePriority(job.priority) });
+    }
+  }
+
+  private async scans(): Promise<void> {
+    const due = (await this.dataSource.query(
+      `SELECT id, priority FROM jobs WHERE scan = 'pending' AND source_complete AND waits_for IS NULL
+         AND status IN ('pending', 'processing') ORDER BY scan_since LIMIT $1`,
+      [MOST_AT_ONCE],
+    )) as { id: string; priority: number }[];
+    for (const job of due) {
+      await this.producer.revive('scan', { jobId: job.id }, { priority: toQueuePriority(job.priority) });
     }
   }
 

@@ -47,6 +47,15 @@ export class SourceReader {
     return first < 0 ? null : page.slice(0, first + 1).reverse();
   }
 
+  /** All bytes of a complete source, in order. */
+  async *bytes(sessionId: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+    for await (const page of this.pages(sessionId)) {
+      for (const { key } of page) {
+        yield* (await this.store.get(key, undefined, signal)) as AsyncIterable<Buffer>;
+      }
+    }
+  }
+
   /** The first bytes of a complete source, as many as sniffing wants, whatever the size of its chunks. */
   async head(sessionId: string): Promise<Buffer> {
     const parts: Buffer[] = [];

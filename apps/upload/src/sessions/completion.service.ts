@@ -155,7 +155,8 @@ export class CompletionService {
         bytesTotal: session.fileSize,
       });
       if (!known) {
-        await this.rows.jobs.markSourceComplete(manager, session, { size, sha256, edges });
+        const { scans } = this.settings;
+        await this.rows.jobs.markSourceComplete(manager, session, { size, sha256, edges, scans });
         return { ...nothing, kind: 'completed', session: completed, facts: [fact] };
       }
       const { jobId, assetId } = session;
@@ -173,7 +174,7 @@ export class CompletionService {
     if (kind === 'completed' || kind === 'duplicate') this.journal.completed(session);
     if (kind === 'duplicate') this.journal.duplicate(session, 'completion');
     // A job that waits, or has its result, is not planned.
-    else await this.announcer.plan(session.jobId, session.priority);
+    else await this.announcer.sourceComplete(session.jobId, session.priority);
     await this.announcer.publish(...facts);
   }
 

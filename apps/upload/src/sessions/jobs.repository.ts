@@ -51,11 +51,14 @@ export class JobsRepository {
   async markSourceComplete(
     manager: EntityManager,
     ids: { jobId: string; assetId: string },
-    source: { size: number; sha256: string; edges: string | null },
+    source: { size: number; sha256: string; edges: string | null; scans: boolean },
   ): Promise<void> {
-    await manager.query('UPDATE jobs SET source_complete = true, updated_at = now() WHERE id = $1', [
-      ids.jobId,
-    ]);
+    await manager.query(
+      `UPDATE jobs SET source_complete = true, updated_at = now(), scan = CASE WHEN $2 THEN 'pending' ELSE scan END,
+         scan_since = CASE WHEN $2 THEN now() END
+       WHERE id = $1`,
+      [ids.jobId, source.scans],
+    );
     await manager.query(
       'UPDATE assets SET size = $2, sha256 = $3, edges_sha256 = $4, updated_at = now() WHERE id = $1',
       [ids.assetId, source.size, source.sha256, source.edges],

@@ -42,6 +42,9 @@ export class Job extends Timestamps {
   @Column('boolean', { name: 'source_complete', default: false }) sourceComplete: boolean;
   /** The job whose work this one shares: it waits for its end, and is never planned. */
   @Column('uuid', { name: 'waits_for', nullable: true }) waitsFor: string | null;
+  /** `pending`: no verdict yet, nothing of it is shown. */
+  @Column('text', { default: 'off' }) scan: 'off' | 'pending' | 'clean' | 'refused';
+  @Column('timestamptz', { name: 'scan_since', nullable: true }) scanSince: Date | null;
   @Column('jsonb', { nullable: true }) plan: unknown;
   @Column('integer', { name: 'plan_lease', default: 0 }) planLease: number;
   @Column('timestamptz', { name: 'plan_lease_expires_at', nullable: true }) planLeaseExpiresAt: Date | null;
