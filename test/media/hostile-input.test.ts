@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -135,6 +136,28 @@ describe('every command on a stranger’s bytes', () => {
       }
     },
   );
+});
+
+describe('nothing else', () => {
+  it('runs ffmpeg or ffprobe, or starts a process that reads a source', () => {
+    const sources = ['apps', 'libs'].flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.ts'))
+        .map((file) => path.join(folder, file)),
+    );
+    const naming = (pattern: RegExp) =>
+      sources.filter((file) => pattern.test(readFileSync(file, 'utf8'))).toSorted();
+    expect(naming(/\brunTool\(/)).toEqual([
+      'apps/transcode/src/spans/span-runner.ts',
+      'libs/media/src/ffmpeg/fingerprint.ts',
+      'libs/media/src/ffmpeg/supervised.ts',
+      'libs/media/src/probe/run-probe.ts',
+    ]);
+    const starting = naming(/from 'node:child_process'/);
+    expect(starting.filter((file) => !/^libs\/(launcher|testing)\//.test(file))).toEqual([
+      'libs/media/src/ffmpeg/supervised.ts',
+    ]);
+  });
 });
 
 describe('a probe', () => {

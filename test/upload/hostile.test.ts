@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '#testing';
 import { type Trap, trapsTo } from '../clips/traps.js';
 import {
   codeOf,
@@ -47,6 +48,17 @@ describe('what is no video, by name or by content', () => {
       await expectNothingLeft(stack, id);
     },
   );
+
+  it('S3-05 chunks of a few bytes are judged as soon as they say enough, in whatever order they come', async () => {
+    const { session_id: id } = await created(url, { size: 4000 });
+    const text = Buffer.from('#EXTM3U\n#EXTINF:4,\nfile:///etc/hostname\n');
+    const send = (at: number) => put(url, id, at, text.subarray(at, at + 8));
+    expect((await send(8)).status).toBe(200);
+    expect((await send(24)).status).toBe(200);
+    expect(await send(0)).toMatchObject({ status: 415, body: { code: 'not_a_video' } });
+    await waitFor(async () => (await objects(stack, id)).length === 0, { what: 'the objects to be gone' });
+    await expectNothingLeft(stack, id);
+  });
 
   it('S3-05 neither does the form’s door take any of them', async () => {
     for (const { name, bytes } of [...TRAPS, ...OTHERS]) {

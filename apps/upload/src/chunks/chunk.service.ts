@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { SluiceError } from '#contracts';
-import { refuseUnlessVideo, sniff } from '../files/sniff.js';
+import { HEAD_BYTES, refuseUnlessVideo, sniff } from '../files/sniff.js';
 import { Rows } from '../rows.js';
 import { CompletionService, fileHashMismatch } from '../sessions/completion.service.js';
 import { EndingService } from '../sessions/ending.service.js';
@@ -10,6 +10,7 @@ import { countChunk, countLoss } from './chunk-counts.js';
 import { type ChunkObject, ChunkObjects } from './chunk-objects.js';
 import type { ChunkRow } from './chunks.repository.js';
 import { ProgressService } from './progress.service.js';
+import { SourceReader } from './source-reader.js';
 
 export interface AnnouncedBytes {
   /** Bytes. */
@@ -30,6 +31,7 @@ export class ChunkService {
     @Inject(AdoptionService) private readonly adoption: AdoptionService,
     @Inject(CompletionService) private readonly completion: CompletionService,
     @Inject(EndingService) private readonly ending: EndingService,
+    @Inject(SourceReader) private readonly source: SourceReader,
     @Inject(ProgressService) private readonly progress: ProgressService,
   ) {}
 
@@ -69,9 +71,26 @@ export class ChunkService {
       throw error;
     }
     countChunk(object.size, adoption.written);
-    if (adoption.written) this.progress.report(adoption.session);
-    else if (adoption.chunk.key !== object.key) await this.objects.delete(object);
+    if (adoption.written) {
+      this.progress.report(adoption.session);
+      await this.refuseOtherHead(adoption, object);
+    } else if (adoption.chunk.key !== object.key) await this.objects.delete(object);
     return this.finish(adoption);
+  }
+
+  /** Of chunks that are too short to say by themselves: as soon as enough of them lie side by side. */
+  private async refuseOtherHead({ session, chunk }: Adoption, object: ChunkObject): Promise<void> {
+    if (chunk.offset >= HEAD_BYTES || allThere(session)) return;
+    if (chunk.offset === 0 && sniff(object.head) !== 'short') return;
+    // What can not be read now is looked at again when the file is complete.
+    const verdict = sniff(await this.source.head(session.id).catch(() => Buffer.alloc(0)));
+    if (verdict !== 'other') return;
+    try {
+      refuseUnlessVideo(verdict);
+    } catch (error) {
+      await this.ending.settle(session.id, error);
+      throw error;
+    }
   }
 
   /** A process may have died between the last byte and the completion: the next to see it completes. */

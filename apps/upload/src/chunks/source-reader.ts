@@ -56,12 +56,13 @@ export class SourceReader {
     }
   }
 
-  /** The first bytes of a complete source, as many as sniffing wants, whatever the size of its chunks. */
+  /** The first bytes of a source up to its first gap, as many as sniffing wants, whatever the size of its chunks. */
   async head(sessionId: string): Promise<Buffer> {
     const parts: Buffer[] = [];
     let length = 0;
     for await (const page of this.pages(sessionId)) {
       for (const chunk of page) {
+        if (chunk.offset !== length) return Buffer.concat(parts);
         const range = { start: 0, end: Math.min(chunk.size, HEAD_BYTES - length) };
         parts.push(await buffer(await this.store.get(chunk.key, range)));
         length += range.end;
