@@ -61,7 +61,6 @@ async function expectWhole(id: string, file: Buffer): Promise<void> {
 
 describe('tus-js-client', () => {
   it('sends a file in one request, in chunks, with its bytes in the creation, and with a length that it tells late', async () => {
-    const file = videoBytes(300_000);
     const ways: Partial<UploadOptions>[] = [
       {},
       { chunkSize: 100_000 },
@@ -69,7 +68,11 @@ describe('tus-js-client', () => {
       { uploadLengthDeferred: true, chunkSize: 100_000 },
       { overridePatchMethod: true },
     ];
-    for (const way of ways) await expectWhole(idOf(await send(file, way)), file);
+    for (const way of ways) {
+      // A file that is known already would keep no chunks.
+      const file = videoBytes(300_000);
+      await expectWhole(idOf(await send(file, way)), file);
+    }
   });
 
   it('S3-06 sends four parts at once and puts them together', async () => {
