@@ -1,7 +1,11 @@
 import { randomInt } from 'node:crypto';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EDGE_BYTES } from '#contracts';
-import { waitFor } from '#testing';
+import { EDGE_BYTES, type SluiceError } from '#contracts';
+import { openStore } from '#storage';
+import { testDir, waitFor } from '#testing';
+import type { ChunkRow } from '../../apps/upload/src/chunks/chunks.repository.js';
+import { PrefixDigest } from '../../apps/upload/src/digest/prefix.js';
 import { Recent } from '../../apps/upload/src/digest/recent.js';
 import {
   complete,
@@ -15,6 +19,11 @@ import {
   type UploadStack,
   videoBytes,
 } from './support.js';
+
+/** As built, beside the file of its worker. */
+const { DigestThread } = (await import(
+  new URL('../../dist/apps/upload/src/digest/thread.js', import.meta.url).href
+)) as typeof import('../../apps/upload/src/digest/thread.js');
 
 const CHUNK = 512 * 1024;
 let stack: UploadStack;
@@ -158,6 +167,41 @@ describe('the SHA-256 of a file', () => {
       expect(refused).toHaveLength(bytes === wrong ? 1 : 0);
     }
     await completed(id, file);
+  });
+});
+
+describe('a digest that is begun again while the old one still runs', () => {
+  // A lease is lost and comes back, or the process makes room for others: both may share a thread.
+  it('S3-07 is right, and the old one ends with an error', async () => {
+    const storage = { STORAGE_DRIVER: 'directory' as const, STORAGE_DIR: await testDir('store') };
+    const store = await openStore(storage);
+    const file = videoBytes(200 * 1000);
+    const rows: ChunkRow[] = [];
+    for (let offset = 0; offset < file.length; offset += 1000) {
+      const bytes = file.subarray(offset, offset + 1000);
+      const row = { offset, index: null, size: 1000, hash: sha256(bytes), key: `chunks/${offset}` };
+      await store.put(row.key, bytes);
+      rows.push(row);
+    }
+    const source = {
+      contiguous: async (_: string, from: number, limit: number) =>
+        rows.slice(from / 1000, from / 1000 + limit),
+      last: async () => null,
+    };
+    const thread = new DigestThread(storage);
+    try {
+      for (const after of [0, 1, 2, 5]) {
+        const old = new PrefixDigest('one', source, thread);
+        const first = old.finish(file.length).catch((error: SluiceError) => error.code);
+        for (let turn = 0; turn < after; turn += 1) await immediate();
+        old.drop();
+        const second = await new PrefixDigest('one', source, thread).finish(file.length);
+        expect(second?.sha256).toBe(sha256(file));
+        expect(await first).toMatch(/unavailable|internal/);
+      }
+    } finally {
+      await thread.stop();
+    }
   });
 });
 

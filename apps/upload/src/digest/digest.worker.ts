@@ -16,19 +16,19 @@ interface File {
 }
 
 /** The service bounds them and says which to drop. */
-const files = new Map<string, File>();
+const files = new Map<number, File>();
 
 /** Orders for one file come one at a time, those for several files run side by side. */
 async function obey(order: DigestOrder): Promise<DigestAnswer> {
   if (order.do === 'drop') {
-    files.delete(order.session);
+    files.delete(order.file);
     return { position: 0 };
   }
   if (order.do === 'read' && order.position === 0) {
-    files.set(order.session, { position: 0, whole: createHash('sha256'), head: createHash('sha256') });
+    files.set(order.file, { position: 0, whole: createHash('sha256'), head: createHash('sha256') });
   }
-  const file = files.get(order.session);
-  if (!file || (order.do === 'read' && file.position !== order.position)) throw new Error('another file');
+  const file = files.get(order.file);
+  if (file?.position !== order.position) throw new Error('another position');
   if (order.do === 'read') {
     for (const key of order.keys) await read(file, key);
     return { position: file.position };
@@ -56,7 +56,7 @@ parentPort?.on('message', ({ number, content }: Numbered<DigestOrder>) => {
   obey(content)
     .catch((error: unknown): DigestAnswer => {
       // Half of an object may have been read: this hash is good for nothing any more.
-      files.delete(content.session);
+      files.delete(content.file);
       const known = error instanceof SluiceError;
       return { code: known ? error.code : 'internal', message: (error as Error).message };
     })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { EDGE_BYTES } from '#contracts';
+import { EDGE_BYTES, SluiceError } from '#contracts';
 import type { ChunkRow } from '../chunks/chunks.repository.js';
 import type { SourceReader } from '../chunks/source-reader.js';
 import type { Piece } from './protocol.js';
@@ -18,18 +18,22 @@ export interface FileDigest {
 const AT_ONCE = 16;
 const TAIL_CHUNKS = 64;
 
+let files = 0;
+
 /** The SHA-256 of one file as far as its chunks are confirmed without a gap. */
 export class PrefixDigest {
   /** What the rows said the last time somebody looked; for whoever compares. */
   bytesSeen = 0;
   private position = 0;
+  private readonly file = (files += 1);
+  private dropped = false;
   private readonly keys = createHash('md5');
   private reading: Promise<void> | null = null;
   private again = false;
 
   constructor(
     private readonly sessionId: string,
-    private readonly source: SourceReader,
+    private readonly source: Pick<SourceReader, 'contiguous' | 'last'>,
     private readonly thread: DigestThread,
   ) {}
 
@@ -45,7 +49,7 @@ export class PrefixDigest {
     await this.advance();
     if (this.position !== size) return null;
     const tail = await this.tail(size);
-    const answer = await this.thread.ask({ session: this.sessionId, do: 'finish', tail });
+    const answer = await this.thread.ask({ file: this.file, do: 'finish', position: size, tail });
     if (!('sha256' in answer)) return null;
     const { sha256, edges } = answer;
     return {
@@ -55,8 +59,10 @@ export class PrefixDigest {
     };
   }
 
+  /** Whoever waits for it gets an error. */
   drop(): void {
-    this.thread.ask({ session: this.sessionId, do: 'drop' }).catch(() => undefined);
+    this.dropped = true;
+    this.thread.ask({ file: this.file, do: 'drop' }).catch(() => undefined);
   }
 
   private async readOn(): Promise<void> {
@@ -67,6 +73,8 @@ export class PrefixDigest {
       } while (this.again);
     } finally {
       this.reading = null;
+      // An order that was on its way to the thread has made it begin anew.
+      if (this.dropped) this.drop();
     }
   }
 
@@ -75,8 +83,9 @@ export class PrefixDigest {
   }
 
   private async read(chunks: ChunkRow[]): Promise<void> {
+    if (this.dropped) throw new SluiceError('unavailable', 'This digest was given up; ask again.');
     const keys = chunks.map((chunk) => chunk.key);
-    await this.thread.ask({ session: this.sessionId, do: 'read', position: this.position, keys });
+    await this.thread.ask({ file: this.file, do: 'read', position: this.position, keys });
     for (const { key, size } of chunks) {
       this.keys.update(this.position === 0 ? key : `,${key}`);
       this.position += size;

@@ -13,13 +13,14 @@ export interface Piece {
 }
 
 /**
- * `read`: these objects come next in the file, whose first `position` bytes have been read; at 0 it
- * begins anew. `finish`: the digest of what has been read, and of its edges, whose end is `tail`
- * (null: nobody wants it). `drop`: forget the file.
+ * `read`: these objects come next in the file, whose first `position` bytes have been read. `finish`:
+ * the digest of these bytes, and of their edges, whose end is `tail` (null: nobody wants it). `drop`:
+ * forget the file. `file` is never used again: what comes late from an attempt that was given up
+ * must not reach the next one on the same upload.
  */
-export type DigestOrder = { session: string } & (
+export type DigestOrder = { file: number } & (
   | { do: 'read'; position: number; keys: string[] }
-  | { do: 'finish'; tail: Piece[] | null }
+  | { do: 'finish'; position: number; tail: Piece[] | null }
   | { do: 'drop' }
 );
 
