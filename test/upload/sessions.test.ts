@@ -142,6 +142,23 @@ describe('completing', () => {
     expect((await assembled(stack, id)).equals(file)).toBe(true);
   });
 
+  it('S3-07 that is asked for while the last byte arrives does not take it for a broken promise', async () => {
+    for (let time = 0; time < 25; time += 1) {
+      const file = videoBytes(2000);
+      const { session_id: id } = await created(url, { size: 2000, file_hash: sha256(file) });
+      await put(url, id, 0, file.subarray(0, 1000));
+      let isArriving = true;
+      const impatient = async () => {
+        while (isArriving) await complete(url, id);
+      };
+      const asking = [impatient(), impatient(), impatient()];
+      const last = await put(url, id, 1000, file.subarray(1000));
+      isArriving = false;
+      await Promise.all(asking);
+      expect([last.status, last.body.data?.status]).toEqual([200, 'completed']);
+    }
+  });
+
   it('by two services at once makes one job and the same answer', async () => {
     const file = videoBytes(2000);
     const { session_id: id, job_id } = await created(url, {

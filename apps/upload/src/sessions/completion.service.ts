@@ -68,10 +68,15 @@ export class CompletionService {
     }
   }
 
-  /** One at a time for a session: who asks meanwhile gets the same answer. */
+  /** One at a time for a session: who asks meanwhile gets the same answer, unless it may be older than the last byte. */
   private settle(id: string): Promise<SessionRow> {
     const running = this.settling.get(id);
-    if (running) return running;
+    if (running) {
+      return running.catch((error: unknown) => {
+        if (error instanceof SluiceError && error.code === 'missing_chunks') return this.settle(id);
+        throw error;
+      });
+    }
     const settled = this.tryUntilSettled(id)
       .catch(async (error: unknown) => {
         await this.ending.settle(id, error);
