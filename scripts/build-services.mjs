@@ -3,7 +3,7 @@
  * the compiler has put into dist/apps and dist/libs; called by the build.
  *   bundle.mjs        all of them, each loaded when it is asked for: `services.upload()`
  *   <service>.mjs     what is started
- *   <name>.worker.mjs a thread, for each source of that name
+ *   <name>.worker.mjs a thread, for each source of that name; what it loads late is in files of their own
  */
 import { readdirSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -55,6 +55,17 @@ const addresses = {
   },
 };
 
+/** Our modules do nothing by being imported: a thread gets those that it uses, and not class-validator with them. */
+const onlyUsed = {
+  name: 'only-used',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /^[#.]/ }, async ({ path: name, pluginData, ...rest }) => {
+      if (pluginData === onlyUsed) return undefined;
+      return { ...(await resolve(name, { ...rest, pluginData: onlyUsed })), sideEffects: false };
+    });
+  },
+};
+
 /** For what is bundled: CommonJS packages ask for Node's modules when they run. */
 const HELPERS = [
   "import { createRequire as $require } from 'node:module';",
@@ -102,7 +113,7 @@ export async function buildServices() {
       },
       entryNames: 'bundle',
     }),
-    build({ ...common, entryPoints: workers }),
+    build({ ...common, plugins: [onlyUsed, addresses], splitting: true, entryPoints: workers }),
   ]);
   const files = new Map(
     results.flatMap(({ outputFiles }) => outputFiles).map((file) => [path.basename(file.path), file.text]),

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ObjectStore, StoredObject } from '#storage';
+import type { ByteRange, ObjectStore, StoredObject } from '#storage';
 
 export interface StoreUnderTest {
   store: ObjectStore;
@@ -111,6 +111,30 @@ export function storeContract(name: string, factory: () => Promise<StoreUnderTes
       for (const range of [{ start: 1000 }, { start: 2000, end: 3000 }, { start: 5, end: 5 }]) {
         await expect(store.get('a/x', range)).rejects.toMatchObject({ code: 'range_not_satisfiable' });
       }
+    });
+
+    it('reads all of an object, or a range of it, into a reader that keeps no buffer', async () => {
+      const bytes = randomBytes(1_300_000);
+      await store.put('a/x', bytes);
+      const read = async (range?: ByteRange) => {
+        const hash = createHash('sha256');
+        await store.each('a/x', (part) => hash.update(part), range);
+        return hash.digest('hex');
+      };
+      expect(await read()).toBe(sha256(bytes));
+      expect(await read({ start: 1000, end: 1_299_000 })).toBe(sha256(bytes.subarray(1000, 1_299_000)));
+      await expect(store.each('a/none', () => undefined)).rejects.toMatchObject({ code: 'object_not_found' });
+    });
+
+    it('empties the buffers of a body at most when they were handed over', async () => {
+      const parts = Array.from({ length: 5 }, () => Buffer.from(randomBytes(65_536).buffer as ArrayBuffer));
+      const bytes = Buffer.concat(parts);
+      const body = () => Readable.from(parts, { objectMode: false });
+      await store.put('a/kept', body());
+      expect(Buffer.concat(parts).equals(bytes)).toBe(true);
+      await store.put('a/handed', body(), { handedOver: true });
+      for (const key of ['a/kept', 'a/handed'])
+        expect((await buffer(await store.get(key))).equals(bytes)).toBe(true);
     });
 
     it('says what is not there', async () => {

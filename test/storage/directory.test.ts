@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DirectoryStore, openStore } from '#storage';
@@ -48,6 +49,14 @@ describe('directory store', () => {
     const { stdout } = await run('sh', ['-c', limited, process.execPath, script, root]);
     expect(stdout.trim()).toBe('storage_full');
     expect(await temporaryFiles(root)).toBe(0);
+  });
+
+  it('gives back the memory of what was handed over as soon as it is written', async () => {
+    const whole = Buffer.from(new ArrayBuffer(65_536));
+    const slice = Buffer.from(new ArrayBuffer(65_536)).subarray(1);
+    const body = Readable.from([whole, slice], { objectMode: false });
+    await new DirectoryStore(root).put('a/x', body, { handedOver: true });
+    expect([whole.length, slice.length]).toEqual([0, 65_535]);
   });
 
   it('a folder that cannot be written to fails its check', async () => {

@@ -20,9 +20,6 @@ export type SessionStatus = (typeof SESSION_STATUSES)[number];
 export const PROFILES = ['default'] as const;
 export type ProfileName = (typeof PROFILES)[number];
 
-/** Of the cheap question about a known file: so much of its beginning and of its end are hashed. */
-export const EDGE_BYTES = 1024 * 1024;
-
 const SHA256 = /^[0-9a-f]{64}$/;
 
 /** `POST /v1/upload/video/session` */

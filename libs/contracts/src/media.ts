@@ -26,6 +26,9 @@ export const DASH_MANIFEST = 'manifest.mpd';
 export const EARLY_MULTIVARIANT = 'early.m3u8';
 export const EARLY_MEDIA_PLAYLIST = 'early.m3u8';
 
+/** Of the cheap question about a known file: so much of its beginning and of its end are hashed. */
+export const EDGE_BYTES = 1024 * 1024;
+
 /** Object keys. Chunks: one object per attempt, adopted by its row. Media: below its asset. */
 export const chunkKey = (sessionId: string, offset: number, attempt: string) =>
   `chunks/${sessionId}/${offset}-${attempt}`;

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { toStorageError } from './errors.js';
+import { release } from './release.js';
 
 /**
  * A socket gives 64 KiB at a time; a write for each costs more than the copy. So many bytes go in one
@@ -12,15 +13,26 @@ export class BatchWriter {
   private batch: Buffer[] = [];
   private gathered = 0;
   private writing: Promise<unknown> = Promise.resolve();
+  private isWriting = false;
   private failure: { error: unknown } | null = null;
 
-  constructor(private readonly handle: FileHandle) {}
+  /** With `releases` buffers that are written are emptied. */
+  constructor(
+    private readonly handle: FileHandle,
+    private readonly releases = false,
+  ) {}
 
-  /** Waits while a full batch cannot be handed to the disk. Throws what an earlier write met, `storage_full` and the like. */
-  async write(bytes: Buffer): Promise<void> {
+  /**
+   * A promise to wait for when a full batch cannot be handed to the disk at once; it rejects with what an
+   * earlier write met, `storage_full` and the like.
+   */
+  write(bytes: Buffer): Promise<void> | null {
     this.batch.push(bytes);
     this.gathered += bytes.length;
-    if (this.gathered >= BATCH) await this.flush();
+    if (this.gathered < BATCH) return null;
+    const isFree = !this.isWriting && this.failure === null;
+    const flushed = this.flush();
+    return isFree ? null : flushed;
   }
 
   /** Everything is with the file system. */
@@ -36,14 +48,19 @@ export class BatchWriter {
   }
 
   private async flush(): Promise<void> {
-    await this.writing;
+    if (this.isWriting) await this.writing;
     this.throwFailure();
     const batch = this.batch;
     this.batch = [];
     this.gathered = 0;
-    this.writing = this.writeAll(batch).catch((error: unknown) => {
-      this.failure = { error: toStorageError(error) };
-    });
+    this.isWriting = true;
+    this.writing = this.writeAll(batch)
+      .catch((error: unknown) => {
+        this.failure = { error: toStorageError(error) };
+      })
+      .finally(() => {
+        this.isWriting = false;
+      });
   }
 
   /** writev(2) may take less than it is given, most of all on a disk that fills up. */
@@ -52,6 +69,7 @@ export class BatchWriter {
       const { bytesWritten } = await this.handle.writev(left);
       left = without(left, bytesWritten);
     }
+    if (this.releases) release(batch);
   }
 
   private throwFailure(): void {

@@ -5,6 +5,8 @@ export interface PutOptions {
   size?: number;
   /** Lower-case hex that the body must have; another digest is refused and leaves nothing. */
   sha256?: string;
+  /** Nobody needs the body's buffers afterwards: a store may empty them. */
+  handedOver?: boolean;
   /** Ends the put with the signal's reason; nothing is left. */
   signal?: AbortSignal;
 }
@@ -39,6 +41,8 @@ export interface ObjectStore {
   put(key: string, body: Readable | Buffer, options?: PutOptions): Promise<{ size: number; sha256: string }>;
   /** The caller reads the stream to its end or destroys it. */
   get(key: string, range?: ByteRange, signal?: AbortSignal): Promise<Readable>;
+  /** The same bytes in order, without a new buffer for each part: `take` has them until it returns. */
+  each(key: string, take: (bytes: Buffer) => void, range?: ByteRange): Promise<void>;
   stat(key: string): Promise<StoredObject | null>;
   /** Deleting what is not there is no error. */
   delete(key: string): Promise<void>;

@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BatchWriter } from './batch-writer.js';
+import { drain } from './drain.js';
 import { errorCode, hashMismatch, lengthMismatch, toStorageError } from './errors.js';
 import type { PutOptions } from './port.js';
 
@@ -23,6 +24,8 @@ export async function writeTemporary(
   body: Readable | Buffer,
   { sync, ...options }: PutOptions & { sync: boolean },
 ): Promise<WrittenFile> {
+  // A body that fails while the file is being made is found by whoever reads it.
+  if (!Buffer.isBuffer(body)) body.on('error', () => undefined);
   const path = join(folder, randomUUID());
   const handle = await create(folder, path);
   try {
@@ -48,24 +51,25 @@ async function create(folder: string, path: string): Promise<FileHandle> {
   }
 }
 
-async function fill(handle: FileHandle, body: Readable | Buffer, { size, sha256, signal }: PutOptions) {
+async function fill(
+  handle: FileHandle,
+  body: Readable | Buffer,
+  { size, sha256, signal, handedOver }: PutOptions,
+) {
   const hash = createHash('sha256');
-  const file = new BatchWriter(handle);
+  const file = new BatchWriter(handle, handedOver);
   let taken = 0;
-  const stop = () => (body as Readable).destroy(signal?.reason as Error);
+  const take = (bytes: Buffer) => {
+    if (size !== undefined && taken + bytes.length > size) throw lengthMismatch(size, taken + bytes.length);
+    hash.update(bytes);
+    taken += bytes.length;
+    return file.write(bytes);
+  };
   signal?.throwIfAborted();
-  if (!Buffer.isBuffer(body)) signal?.addEventListener('abort', stop, { once: true });
   try {
-    for await (const part of Buffer.isBuffer(body) ? [body] : body) {
-      const bytes = part as Buffer;
-      signal?.throwIfAborted();
-      if (size !== undefined && taken + bytes.length > size) throw lengthMismatch(size, taken + bytes.length);
-      hash.update(bytes);
-      taken += bytes.length;
-      await file.write(bytes);
-    }
+    if (Buffer.isBuffer(body)) await take(body);
+    else await drain(body, take, signal);
   } finally {
-    signal?.removeEventListener('abort', stop);
     await file.idle();
   }
   await file.end();

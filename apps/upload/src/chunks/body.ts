@@ -5,6 +5,9 @@ import { count } from '#observability';
 import { HEAD_BYTES } from '../files/sniff.js';
 import { Pace, type PaceLimits } from './pace.js';
 
+/** So much of a request waits for the store before its connection does. */
+const HELD_BYTES = 128 * 1024;
+
 /** Requests whose client we no longer wait for: nothing more of them is read, so that they are answered at once. */
 const givenUp = new WeakSet<IncomingMessage>();
 
@@ -12,26 +15,56 @@ const givenUp = new WeakSet<IncomingMessage>();
  * A request's bytes. A client that is gone ends them with `chunk_incomplete`, one that is slower than
  * the limits with `upload_too_slow`. Stopping early leaves the request open, so that it can be answered.
  */
-export async function* bytesOf(request: IncomingMessage, limits: PaceLimits): AsyncGenerator<Buffer> {
-  const iterator = request.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
-  const pace = new Pace(limits);
-  try {
-    for (;;) {
-      const part = await pace.next(iterator.next());
-      if (part.done) return;
-      yield part.value;
-    }
-  } catch (error) {
-    if (!(error instanceof SluiceError)) throw incomplete(error);
-    if (error.code !== 'upload_too_slow') throw error;
-    givenUp.add(request);
-    count('sluice_upload_chunks_total', { result: 'too_slow' });
-    throw error;
-  } finally {
-    // An iterator that waits for bytes would make its end wait for them too.
-    if (!givenUp.has(request)) await iterator.return?.();
+class RequestBody extends Readable {
+  private readonly pace: Pace;
+  private readonly onPart = (part: Buffer) => {
+    this.pace.took(part.length);
+    if (this.push(part)) return;
+    this.pace.rest();
+    this.request.pause();
+  };
+  private readonly onEnd = () => {
+    this.request.off('close', this.breakOff);
+    this.push(null);
+  };
+  private readonly breakOff = (cause?: unknown) => this.destroy(incomplete(cause));
+
+  constructor(
+    private readonly request: IncomingMessage,
+    limits: PaceLimits,
+  ) {
+    super({ highWaterMark: HELD_BYTES });
+    this.pace = new Pace(limits, (error) => {
+      givenUp.add(request);
+      count('sluice_upload_chunks_total', { result: 'too_slow' });
+      this.destroy(error);
+    });
+    request.pause();
+    request.on('data', this.onPart).once('end', this.onEnd);
+    request.once('error', this.breakOff).once('close', this.breakOff);
+    // It may break off before anybody reads, and whoever reads then finds the error.
+    this.on('error', () => undefined);
+    if (request.destroyed) this.breakOff();
+  }
+
+  override _read(): void {
+    this.pace.wait();
+    this.request.resume();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.pace.stop();
+    const { request } = this;
+    request.off('data', this.onPart).off('end', this.onEnd).off('close', this.breakOff);
+    // An error of a request that nobody reads any more is nobody's.
+    request.off('error', this.breakOff).on('error', () => undefined);
+    request.pause();
+    done(error);
   }
 }
+
+export const bytesOf = (request: IncomingMessage, limits: PaceLimits): Readable =>
+  new RequestBody(request, limits);
 
 export const incomplete = (cause?: unknown) =>
   new SluiceError(
@@ -42,21 +75,20 @@ export const incomplete = (cause?: unknown) =>
     },
   );
 
-/** A body that remembers its first bytes as it flows by. */
-export function withHead(bytes: AsyncIterable<Buffer>): { body: Readable; head: () => Buffer } {
+/** Remembers the first bytes of a body as they flow by. */
+export function headOf(body: Readable): () => Buffer {
   const parts: Buffer[] = [];
-  let length = 0;
-  const flow = async function* () {
-    for await (const part of bytes) {
-      if (length < HEAD_BYTES) {
-        const first = part.subarray(0, HEAD_BYTES - length);
-        parts.push(Buffer.from(first));
-        length += first.length;
-      }
-      yield part;
-    }
+  let left = HEAD_BYTES;
+  const keep = (part: Buffer) => {
+    const first = part.subarray(0, left);
+    parts.push(Buffer.from(first));
+    left -= first.length;
+    if (left === 0) body.off('data', keep);
   };
-  return { body: Readable.from(flow(), { objectMode: false }), head: () => Buffer.concat(parts) };
+  // It flows when somebody takes it, not because we listen.
+  body.pause();
+  body.on('data', keep);
+  return () => Buffer.concat(parts);
 }
 
 /**

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { chunkKey, SluiceError } from '#contracts';
 import type { ObjectStore } from '#storage';
 import { STORE } from '../settings.js';
-import { incomplete, withHead } from './body.js';
+import { headOf, incomplete } from './body.js';
 import { countLoss } from './chunk-counts.js';
 
 /** Bytes that are stored and durable, and that no row names yet. */
@@ -29,9 +30,10 @@ export class ChunkObjects {
     expected: { size?: number; sha256?: string } = {},
   ): Promise<ChunkObject> {
     const key = attemptKey(sessionId, offset);
-    const { body, head } = withHead(bytes);
+    const body = bytes instanceof Readable ? bytes : Readable.from(bytes, { objectMode: false });
+    const head = headOf(body);
     try {
-      const stored = await this.store.put(key, body, expected);
+      const stored = await this.store.put(key, body, { ...expected, handedOver: true });
       return { key, ...stored, head: head() };
     } catch (error) {
       // A body that is longer than its Content-Length can not happen; a shorter one was cut off.

@@ -15,30 +15,49 @@ export interface PaceLimits {
 export class Pace {
   private waitedMs = 0;
   private bytes = 0;
+  /** When the client became the one to wait for; null while it is not. */
+  private since: number | null = null;
+  private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly limits: PaceLimits) {}
+  /** `end` is called once at most, with `upload_too_slow`. */
+  constructor(
+    private readonly limits: PaceLimits,
+    private readonly end: (error: Error) => void,
+  ) {}
 
-  /** Rejects with `upload_too_slow`; then the promise may still be on its way, and its end is of no interest. */
-  async next(part: Promise<IteratorResult<Buffer>>): Promise<IteratorResult<Buffer>> {
-    const from = performance.now();
-    const got = await this.withinStall(part);
-    this.waitedMs += performance.now() - from;
-    this.bytes += got.done ? 0 : got.value.length;
-    if (!got.done && this.waitedMs >= this.limits.stallMs) this.judge();
-    return got;
+  /** Bytes are wanted. */
+  wait(): void {
+    this.since ??= performance.now();
+    this.timer ??= setTimeout(() => this.look(), this.limits.stallMs);
   }
 
-  private withinStall(part: Promise<IteratorResult<Buffer>>): Promise<IteratorResult<Buffer>> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(tooSlow()), this.limits.stallMs);
-      part.then(resolve, reject).finally(() => clearTimeout(timer));
-    });
-  }
-
-  private judge(): void {
-    if ((1000 * this.bytes) / this.waitedMs < this.limits.minRate) throw tooSlow();
+  /** Bytes came, and more are wanted. */
+  took(bytes: number): void {
+    const now = performance.now();
+    this.waitedMs += now - (this.since ?? now);
+    this.since = now;
+    this.bytes += bytes;
+    if (this.waitedMs < this.limits.stallMs) return;
+    if ((1000 * this.bytes) / this.waitedMs < this.limits.minRate) this.end(tooSlow());
     this.waitedMs = 0;
     this.bytes = 0;
+  }
+
+  /** The store is the one to wait for. */
+  rest(): void {
+    this.since = null;
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+
+  /** One timer for a body, not one for each of its parts: it looks again when the last of them is old enough. */
+  private look(): void {
+    const silentMs = this.since === null ? 0 : performance.now() - this.since;
+    // Timers count whole milliseconds.
+    if (silentMs + 1 >= this.limits.stallMs) this.end(tooSlow());
+    else this.timer = setTimeout(() => this.look(), this.limits.stallMs - silentMs);
   }
 }
 

@@ -35,7 +35,7 @@ async function obey(order: DigestOrder): Promise<DigestAnswer> {
   }
   const edges = file.head.copy();
   for (const { key, start, end } of order.tail ?? []) {
-    for await (const bytes of await store.get(key, { start, end })) edges.update(bytes as Buffer);
+    await store.each(key, (bytes) => edges.update(bytes), { start, end });
   }
   return {
     sha256: file.whole.copy().digest('hex'),
@@ -44,12 +44,11 @@ async function obey(order: DigestOrder): Promise<DigestAnswer> {
 }
 
 async function read(file: File, key: string): Promise<void> {
-  for await (const part of await store.get(key)) {
-    const bytes = part as Buffer;
+  await store.each(key, (bytes) => {
     file.whole.update(bytes);
     if (file.position < EDGE_BYTES) file.head.update(bytes.subarray(0, EDGE_BYTES - file.position));
     file.position += bytes.length;
-  }
+  });
 }
 
 parentPort?.on('message', ({ number, content }: Numbered<DigestOrder>) => {

@@ -19,13 +19,17 @@ const AT_ONCE = 16;
 const TAIL_CHUNKS = 64;
 
 let files = 0;
+const nextFile = () => {
+  files += 1;
+  return files;
+};
 
 /** The SHA-256 of one file as far as its chunks are confirmed without a gap. */
 export class PrefixDigest {
   /** What the rows said the last time somebody looked; for whoever compares. */
   bytesSeen = 0;
   private position = 0;
-  private readonly file = (files += 1);
+  private readonly file = nextFile();
   private dropped = false;
   private readonly keys = createHash('md5');
   private reading: Promise<void> | null = null;

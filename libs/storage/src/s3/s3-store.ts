@@ -48,6 +48,10 @@ class S3Store implements ObjectStore {
     return get(this.connection, checkKey(key), range, signal);
   }
 
+  async each(key: string, take: (bytes: Buffer) => void, range?: ByteRange): Promise<void> {
+    for await (const part of await this.get(key, range)) take(part as Buffer);
+  }
+
   async stat(key: string): Promise<StoredObject | null> {
     const object = await head(this.connection, checkKey(key));
     return object && { key, size: object.size, modified: object.modified };
