@@ -118,6 +118,23 @@ export const BAD: BadFile[] = [
     },
     codes: ['source_too_many_streams'],
   },
+  {
+    name: 'pictures of more bits a second than are allowed',
+    recipe: {
+      file: 'bits.avi',
+      steps: [[...lavfi('testsrc2=s=320x240:r=25:d=0.4'), '-c:v', 'rawvideo', '-pix_fmt', 'yuv420p', '%out']],
+    },
+    codes: ['source_bit_rate_too_high'],
+  },
+  ...(['url ', 'alis'] as const).map((refer) => ({
+    name: `a movie whose samples are in a file of ours, by ${refer.trim()}`,
+    recipe: {
+      file: `${refer.trim()}.mov`,
+      steps: [[...lavfi('testsrc2=s=320x240:r=25:d=1'), ...PICTURES, '%out']],
+      refer,
+    },
+    codes: ['source_unreadable', 'encode_failed'] as ErrorCode[],
+  })),
   ...(['stsz', 'stco'] as const).map((box) => ({
     name: `an index whose ${box} claims four thousand million entries`,
     recipe: {

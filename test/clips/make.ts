@@ -3,6 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { type Reference, refer } from './references.js';
 import { mustRun } from './run.js';
 
 /** How a file comes to be: ffmpeg runs in turn, `%in` is the file before, `%out` the file to write. */
@@ -16,6 +17,8 @@ export interface Recipe {
   keep?: number;
   /** Bytes to write over those of the first box with this name, counted from behind the name. */
   patch?: { box: string; at: number; hex: string };
+  /** The samples are in a file beside it. */
+  refer?: Reference;
 }
 
 const folder = path.join(tmpdir(), `sluice-clips-${process.getuid?.() ?? 'user'}`);
@@ -46,12 +49,16 @@ export async function makeFile(recipe: Recipe): Promise<string> {
     if (!last) throw new Error(`the recipe of ${recipe.file} makes nothing`);
     if (recipe.keep !== undefined) await cut(last, recipe.keep);
     if (recipe.patch) await overwrite(last, recipe.patch);
+    if (recipe.refer) await refer(last, recipe.refer, samplesOf(target));
     await rename(last, target);
   } finally {
     await Promise.all(made.map((file) => rm(file, { force: true })));
   }
   return target;
 }
+
+/** Where the samples of a movie went that refers to them. */
+export const samplesOf = (file: string) => `${file}.samples`;
 
 async function cut(file: string, part: number): Promise<void> {
   await truncate(file, Math.floor((await stat(file)).size * part));

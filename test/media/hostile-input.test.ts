@@ -19,6 +19,7 @@ import {
   videoRun,
 } from '#media';
 import { makeFile } from '../clips/make.js';
+import { refer } from '../clips/references.js';
 import { run } from '../clips/run.js';
 import { type Trap, trapsTo } from '../clips/traps.js';
 import { analysis, options } from './analysis.js';
@@ -43,7 +44,12 @@ class Net {
     if (name.startsWith('canary')) this.visits++;
     // A source that never says a word.
     if (name === 'silence') return;
-    response.end(this.files.get(name));
+    const bytes = this.files.get(name) ?? Buffer.alloc(0);
+    const from = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    if (from > 0) response.setHeader('content-range', `bytes ${from}-${bytes.length - 1}/${bytes.length}`);
+    response.statusCode = from > 0 ? 206 : 200;
+    response.setHeader('accept-ranges', 'bytes');
+    response.end(bytes.subarray(from));
   });
 
   async start(): Promise<void> {
@@ -95,6 +101,45 @@ describe('a text that sends ffmpeg elsewhere', () => {
     const copied = await run('ffmpeg', copyRun(plan, net.url(HLS), out));
     expect(copied.code).not.toBe(0);
     expect(net.visits).toBe(0);
+  });
+});
+
+describe('a movie whose samples are in another file', () => {
+  const REFERENCES = ['alis', 'url '] as const;
+  const fileOf = (as: string) => path.join(dir, `${as.trim()}.mov`);
+  let samples: Buffer;
+  beforeAll(async () => {
+    for (const as of REFERENCES) {
+      await copyFile(await video('plain.mp4'), fileOf(as));
+      await refer(fileOf(as), as, `${fileOf(as)}.samples`);
+      net.files.set(as, await readFile(fileOf(as)));
+    }
+    const bytes = await readFile(`${fileOf('alis')}.samples`);
+    // What stands in the middle of the media data stands nowhere else.
+    samples = bytes.subarray(bytes.length / 2, bytes.length / 2 + 64);
+  });
+  /** Whether a run of ffmpeg has written them. */
+  const hasThem = async (args: string[]) => {
+    const out = path.join(dir, 'out.mp4');
+    await run('ffmpeg', [...args.slice(0, -1), '-y', out]);
+    const written = await readFile(out).catch(() => Buffer.alloc(0));
+    await rm(out, { force: true });
+    return written.includes(samples);
+  };
+  const copy = (name: string) => {
+    const plan = planJob({ ...analysis(), container: 'mov', audio: null }, options);
+    return hasThem(copyRun(plan, net.url(name), 'out'));
+  };
+
+  it('sends ffmpeg there where nothing is forbidden: the canary sings', async () => {
+    const open = ['-enable_drefs', '1', '-use_absolute_path', '1', '-i', fileOf('alis')];
+    expect(await hasThem([...open, '-c', 'copy', 'out'])).toBe(true);
+    net.files.set('plain', await readFile(`${fileOf('alis')}.samples`));
+    expect(await copy('plain')).toBe(true);
+  });
+
+  it.each(REFERENCES)('S3-05 is not followed there (%s)', async (as) => {
+    expect(await copy(as)).toBe(false);
   });
 });
 

@@ -1,8 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SluiceClient, SluiceClientError } from '#client';
+import type { ProcessData } from '#contracts';
 import { type Stack, startStack, waitFor } from '#testing';
-import { BAD, badFileOf } from '../clips/bad.js';
+import { BAD, type BadFile, badFileOf } from '../clips/bad.js';
 import { fileOf, GOOD } from '../clips/good.js';
+import { idOf, open, patch } from '../upload/tus-support.js';
 import { jobEnd, jobOf, mustComplete, upload, waitUntilClean } from './harness.js';
 
 const clip = (name: string) => {
@@ -17,7 +20,12 @@ describe('what no stream can come of', () => {
   let stack: Stack;
   beforeAll(async () => {
     // A slow encoder, so that a cancel comes in the middle of it.
-    stack = await startStack({ env: { SEGMENT_SECONDS: '1', SPAN_SECONDS: '2', ENCODER_PRESET: 'slow' } });
+    stack = await startStack({
+      env: {
+        ...{ SEGMENT_SECONDS: '1', SPAN_SECONDS: '2', ENCODER_PRESET: 'slow' },
+        SOURCE_MAX_BIT_RATE: '5000000',
+      },
+    });
   });
   afterAll(async () => {
     await stack?.stop();
@@ -43,6 +51,24 @@ describe('what no stream can come of', () => {
       expect(job.error_message).toMatch(A_SENTENCE);
       await waitUntilClean(stack, ids);
     }
+  });
+
+  it('S3-05 a bomb that comes by tus, or by POST /process, ends with the same code', async () => {
+    const bomb = BAD.find(({ name }) => name === 'three pictures over two days') as BadFile;
+    const bytes = await readFile(await badFileOf(bomb));
+    const form = new FormData();
+    form.append('video', new Blob([new Uint8Array(bytes)]), bomb.recipe.file);
+    const processing = await fetch(`${stack.urls.upload}/process`, { method: 'POST', body: form });
+    expect(processing.status).toBe(202);
+    const { job_id: byForm } = (await processing.json()) as ProcessData;
+    expect(await jobEnd(stack, byForm)).toMatchObject({ status: 'failed', error_code: bomb.codes[0] });
+
+    const upload = await open(stack.urls.upload, bytes.length);
+    expect((await patch(stack.urls.upload, upload, 0, bytes)).status).toBe(204);
+    const [session] = await stack.query('SELECT job_id FROM upload_sessions WHERE id = $1', [idOf(upload)]);
+    const byTus = String(session?.job_id);
+    expect(await jobEnd(stack, byTus)).toMatchObject({ status: 'failed', error_code: bomb.codes[0] });
+    await waitUntilClean(stack, { session: idOf(upload), job: byTus });
   });
 
   it('S3-03 a cancel in the middle of the encode leaves nothing behind', async () => {

@@ -6,12 +6,14 @@ import {
   create,
   created,
   expectNothingLeft,
+  look,
   objects,
   post,
   put,
   startUploads,
   type UploadStack,
 } from './support.js';
+import { idOf, metadata, open, patch, STREAM, tus } from './tus-support.js';
 
 const TRAPS = trapsTo('/etc/hostname', 'http://127.0.0.1:9/canary.ts');
 const bytesOf = (start: string) => Buffer.from(start, 'latin1');
@@ -63,6 +65,30 @@ describe('what is no video, by name or by content', () => {
   it('S3-05 neither does the form’s door take any of them', async () => {
     for (const { name, bytes } of [...TRAPS, ...OTHERS]) {
       expect(codeOf(await post(url, { file: { bytes } })), name).toEqual([415, 'not_a_video']);
+    }
+    expect(await objects(stack)).toEqual([]);
+  });
+
+  it('S3-05 nor does POST /process', async () => {
+    for (const { name, bytes } of [...TRAPS, ...OTHERS]) {
+      const form = new FormData();
+      form.append('video', new Blob([new Uint8Array(bytes)]), 'holiday.mp4');
+      const answer = await fetch(`${url}/process`, { method: 'POST', body: form });
+      const body = (await answer.json()) as { code?: string };
+      expect(codeOf({ status: answer.status, body }), name).toEqual([415, 'not_a_video']);
+    }
+    expect(await objects(stack)).toEqual([]);
+  });
+
+  it('S3-05 nor does tus, with the upload or after it', async () => {
+    for (const { name, bytes } of [...TRAPS, ...OTHERS]) {
+      const path = await open(url, 90_000);
+      const { status, code } = await patch(url, path, 0, bytes);
+      expect([status, code], name).toEqual([415, 'not_a_video']);
+      expect((await look(url, idOf(path))).body.data).toMatchObject({ error_code: 'not_a_video' });
+      const headers = { ...STREAM, ...metadata({ filename: 'clip.mp4' }), 'upload-length': '90000' };
+      const atOnce = await tus(url, 'POST', '/files', headers, bytes);
+      expect([atOnce.status, atOnce.code], name).toEqual([415, 'not_a_video']);
     }
     expect(await objects(stack)).toEqual([]);
   });

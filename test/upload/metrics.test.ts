@@ -9,6 +9,7 @@ import {
   jobOf,
   overdue,
   put,
+  sha256,
   startUploads,
   type UploadStack,
   videoBytes,
@@ -75,20 +76,28 @@ describe('S3-14 /metrics', () => {
     expect(grown('sluice_sessions_swept_total', { result: 'expired' })).toBe(1);
   });
 
-  it('counts what dedup has spared', async () => {
-    const id = await uploaded();
-    const hash = 'ab'.repeat(32);
+  it('counts what dedup has spared, and where it was found', async () => {
+    const bytes = videoBytes(1000);
+    const id = await uploaded(bytes);
+    // What it waits for is at work, and what was published is ready.
+    const atWork = await growth(() => uploaded(bytes));
     await stack.query(
-      `UPDATE assets SET status = 'ready', sha256 = $2 WHERE id = (SELECT asset_id FROM upload_sessions WHERE id = $1)`,
-      [id, hash],
+      `UPDATE assets SET status = 'ready' WHERE id = (SELECT asset_id FROM upload_sessions WHERE id = $1)`,
+      [id],
     );
     await stack.query(
       `UPDATE jobs SET status = 'completed' WHERE id = (SELECT job_id FROM upload_sessions WHERE id = $1)`,
       [id],
     );
-    const grown = await growth(() => created(url, { file_hash: hash }));
-    expect(grown('sluice_dedup_hits_total', { where: 'creation' })).toBe(1);
-    expect(grown('sluice_uploads_total', { outcome: 'duplicate' })).toBe(1);
+    const ready = await growth(() => uploaded(bytes));
+    for (const grown of [atWork, ready]) {
+      expect(grown('sluice_dedup_hits_total', { where: 'completion' })).toBe(1);
+      expect(grown('sluice_dedup_hits_total', { where: 'creation' })).toBe(0);
+      expect(grown('sluice_uploads_total', { outcome: 'completed' })).toBe(1);
+    }
+    const promised = await growth(() => created(url, { file_hash: sha256(bytes) }));
+    expect(promised('sluice_dedup_hits_total', { where: 'creation' })).toBe(1);
+    expect(promised('sluice_uploads_total', { outcome: 'duplicate' })).toBe(1);
   });
 
   it('has the figures of the process, and every counter before its first event', async () => {
