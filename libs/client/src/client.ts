@@ -1,5 +1,6 @@
 import type { CreateSessionData, CreateSessionRequest, ProfileName, SessionData } from '#contracts';
 import { aborted, SluiceClientError } from './errors.js';
+import { hashIfKnown } from './known.js';
 import { cutRanges, inOrder, type SendOrder } from './ranges.js';
 import { sendRanges } from './sender.js';
 import type { UploadSource } from './source.js';
@@ -31,6 +32,12 @@ export interface UploadOptions {
   priority?: number;
   /** SHA-256 of the whole file, lower-case hex: a known file is not sent, and the service verifies it. */
   fileHash?: string;
+  /**
+   * Bytes. The service is asked whether it may know a file of at least this size, by its first and last MiB;
+   * only then is all of it hashed before it is sent, and not sent when it is known. 8 MiB by default:
+   * smaller ones are sent sooner than hashed. `Infinity`: never.
+   */
+  askFrom?: number;
   profile?: ProfileName;
   options?: Record<string, unknown>;
   /** As soon as the session is known, and before anything is sent. */
@@ -54,6 +61,7 @@ type NewSession = Pick<
 
 const DEFAULT_CHUNK_SIZE = 8 * 1024 * 1024;
 const DEFAULT_PARALLEL = 3;
+const DEFAULT_ASK_FROM = 8 * 1024 * 1024;
 /** The service lists at most 1,000 missing ranges at a time; a file with more holes needs more rounds. */
 const ROUNDS = 1000;
 
@@ -145,12 +153,13 @@ export class SluiceClient {
       options.onSession?.(session);
       return { id: session.session_id, chunkSize: options.chunkSize ?? DEFAULT_CHUNK_SIZE };
     }
+    const fileHash = await this.hashOf(source, options);
     const session = await this.createSession(
       {
         filename: source.name,
         size: source.size,
         ...(source.type === undefined ? {} : { content_type: source.type }),
-        ...(options.fileHash === undefined ? {} : { file_hash: options.fileHash }),
+        ...(fileHash === undefined ? {} : { file_hash: fileHash }),
         ...(options.priority === undefined ? {} : { priority: options.priority }),
         ...(options.profile === undefined ? {} : { profile: options.profile }),
         ...(options.options === undefined ? {} : { options: options.options }),
@@ -160,6 +169,12 @@ export class SluiceClient {
     options.onSession?.(session);
     const chunkSize = Math.min(options.chunkSize ?? DEFAULT_CHUNK_SIZE, session.max_chunk_size);
     return { id: session.session_id, chunkSize };
+  }
+
+  private async hashOf(source: UploadSource, options: UploadOptions): Promise<string | undefined> {
+    const { fileHash, askFrom = DEFAULT_ASK_FROM, profile, signal } = options;
+    if (fileHash !== undefined || source.size < askFrom) return fileHash;
+    return hashIfKnown(this.transport, source, { profile, signal });
   }
 }
 

@@ -1,7 +1,12 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { SluiceClientError } from './errors.js';
 import type { UploadSource } from './source.js';
+
+const HASHED_AT_ONCE = 1024 * 1024;
 
 /**
  * A file on disk. It is opened for each range and closed again, so that nothing stays open whatever
@@ -31,6 +36,12 @@ export async function fileSource(path: string): Promise<UploadSource> {
       } finally {
         await handle.close();
       }
+    },
+    async sha256(signal) {
+      const hash = createHash('sha256');
+      const bytes = createReadStream(path, { highWaterMark: HASHED_AT_ONCE });
+      await pipeline(bytes, hash, signal ? { signal } : {});
+      return hash.digest('hex');
     },
   };
 }

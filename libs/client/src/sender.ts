@@ -59,7 +59,12 @@ async function sendRange(
   });
 }
 
-async function readRange(source: UploadSource, start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+/** Throws `bad_source` when it cannot be read, or is not as long as it was. */
+export async function readRange(
+  source: UploadSource,
+  start: number,
+  end: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   try {
     const read = await source.read(start, end);
     const bytes =

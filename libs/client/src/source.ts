@@ -7,6 +7,8 @@ export interface UploadSource {
   type?: string;
   /** Bytes `[start, end)`. */
   read(start: number, end: number): Promise<Uint8Array | Blob>;
+  /** Of all bytes, lower-case hex; where there is a faster way than to read them by range. */
+  sha256?(signal?: AbortSignal): Promise<string>;
 }
 
 /** What a browser's `File` and Node's have in common. */

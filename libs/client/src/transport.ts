@@ -7,6 +7,8 @@ export interface TransportRequest {
   body?: string | Uint8Array<ArrayBuffer> | Blob;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
+  /** 3 by default. */
+  attempts?: number;
 }
 
 const ATTEMPTS = 3;
@@ -32,7 +34,7 @@ export class Transport {
         return await this.once<T>(request);
       } catch (error) {
         if (request.signal?.aborted) throw aborted(error);
-        if (attempt === ATTEMPTS || !isRetryable(error)) throw error;
+        if (attempt >= (request.attempts ?? ATTEMPTS) || !isRetryable(error)) throw error;
         await pause(FIRST_DELAY_MS * 3 ** (attempt - 1) * (0.75 + Math.random() / 2), request.signal);
       }
     }
