@@ -2,12 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { freePort } from '#launcher';
-import { type Stack, startStack, waitFor } from '#testing';
+import { openDataSource } from '#persistence';
+import { readMetrics, type Stack, startStack, waitFor } from '#testing';
 import { scanStream } from '../../apps/upload/src/scan/clamd.js';
 import { fileOf, GOOD } from '../clips/good.js';
 import { jobEnd, jobOf, mustComplete, upload, waitUntilClean } from '../pipeline/harness.js';
 import { CLEAN, ClamdStandIn, EICAR, type Mood } from './clamd-stand-in.js';
-import { look } from './support.js';
+import { create, created, look, put, jobOf as rowOf, sha256, startUploads, videoBytes } from './support.js';
 
 describe('S3-09 a conversation with the scanner', () => {
   const options = { maxBytes: 1_000_000, timeoutMs: 300, signal: new AbortController().signal };
@@ -126,9 +127,15 @@ describe('S3-09 SCAN_MODE=before', () => {
     });
     expect(await scanOf(stack, job)).toBe('pending');
     expect(await isPlanned(stack, job)).toBe(false);
+    const { latest_events } = await jobOf(stack, job);
+    expect(latest_events.map(({ message }) => message).join()).toContain('virus scanner');
     await clamd.start();
     await mustComplete(stack, job);
     expect(await scanOf(stack, job)).toBe('clean');
+    const counted = await readMetrics(stack.urls.upload);
+    expect(counted('sluice_scans_total', { result: 'no_verdict' })).toBeGreaterThan(0);
+    expect(counted('sluice_scans_total', { result: 'clean' })).toBe(1);
+    expect(counted('sluice_scan_seconds_count')).toBe(1);
     expect(clamd.received.at(-1)).toEqual(await readFile(await clip()));
   });
 
@@ -143,6 +150,8 @@ describe('S3-09 SCAN_MODE=before', () => {
     const { body } = await look(stack.urls.upload, ids.session);
     expect(body.data).toMatchObject({ status: 'failed', error_code: 'malware_found' });
     expect(await isPlanned(stack, ids.job)).toBe(false);
+    const counted = await readMetrics(stack.urls.upload);
+    expect(counted('sluice_scans_total', { result: 'malware' })).toBe(1);
     await waitUntilClean(stack, ids);
   });
 
@@ -185,8 +194,12 @@ describe('S3-09 SCAN_MODE=quarantine', () => {
     clamd.mood = 'silence';
     const { job } = await send(stack);
     await encoded(job);
-    const [segment] = await stack.query('SELECT storage_path FROM segments WHERE job_id = $1 LIMIT 1', [job]);
-    const key = String(segment?.storage_path);
+    // Recorded by another service, which may be behind the spans.
+    const segment = await waitFor(
+      async () => (await stack.query('SELECT storage_path FROM segments WHERE job_id = $1', [job]))[0],
+      { what: 'a segment to be stored' },
+    );
+    const key = String(segment.storage_path);
     const asset = key.split('/')[1];
     const view = await jobOf(stack, job);
     expect(view).toMatchObject({ status: 'processing', playback: { early: null, hls: null, dash: null } });
@@ -206,6 +219,54 @@ describe('S3-09 SCAN_MODE=quarantine', () => {
       playback: { early: null, hls: null, dash: null },
     });
     expect(clamd.conversations).toBeGreaterThan(2);
+    const counted = await readMetrics(stack.urls.upload);
+    expect(counted('sluice_scans_total', { result: 'given_up' })).toBe(1);
     await waitUntilClean(stack, ids);
   });
+});
+
+it('S3-08 who joins a file in the moment it is refused is refused with it', async () => {
+  const clamd = await new ClamdStandIn().start();
+  clamd.mood = 'silence';
+  const stack = await startUploads(1, { SCAN_MODE: 'before', CLAMD_PORT: String(clamd.port) });
+  const database = await openDataSource({ databaseUrl: stack.databaseUrl, poolSize: 2, name: 'test' });
+  try {
+    const url = stack.uploads[0]!;
+    const file = videoBytes(3000);
+    const { session_id: first, job_id: job } = await created(url, { size: file.length });
+    await put(url, first, 0, file);
+    await waitFor(() => clamd.conversations === 1, { what: 'the scan to begin' });
+    const waiting = (count: number) =>
+      waitFor(
+        async () => {
+          const rows = await stack.query(
+            `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+          );
+          return rows.length >= count;
+        },
+        { what: `${count} to wait for the job` },
+      );
+    let joining: ReturnType<typeof create> | undefined;
+    // The refusal reads whose sessions there are while the one that joins has not committed its own.
+    await database.transaction(async (manager) => {
+      await manager.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [job]);
+      joining = create(url, { size: file.length, file_hash: sha256(file) });
+      await waiting(1);
+      clamd.release(EICAR);
+      await waiting(2);
+    });
+    const second = (await joining)!.body.data;
+    expect(second).toMatchObject({ duplicate: true, status: 'completed' });
+    for (const id of [first, second.session_id]) {
+      await waitFor(async () => (await rowOf(stack, id)).status === 'failed', { what: 'the job to fail' });
+      expect(await rowOf(stack, id)).toMatchObject({ error_code: 'malware_found', asset_status: 'deleting' });
+      expect((await look(url, id)).body.data).toMatchObject({
+        ...{ status: 'failed', error_code: 'malware_found' },
+      });
+    }
+  } finally {
+    await database.destroy();
+    await stack.stop();
+    await clamd.stop();
+  }
 });

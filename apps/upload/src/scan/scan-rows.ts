@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ErrorCode } from '#contracts';
 import { type FailedJob, failJob } from '#events';
+import type { EntityManager } from '#persistence';
 import { Rows } from '../rows.js';
 
 export interface DueScan {
@@ -41,23 +42,47 @@ export class ScanRows {
   }
 
   /** The job fails, with those that wait for it and with their sessions; the asset goes to the cleanup. */
-  refuse(jobId: string, failure: { code: ErrorCode; message: string }): Promise<FailedJob | null> {
-    return this.rows.transaction(async (manager) => {
-      const sessions = (await manager.query(
-        `SELECT id FROM upload_sessions WHERE asset_id = (SELECT asset_id FROM jobs WHERE id = $1)
-           AND status = 'completed' ORDER BY id FOR UPDATE`,
-        [jobId],
-      )) as { id: string }[];
-      const [jobs] = (await manager.query(
-        `UPDATE jobs SET scan = 'refused' WHERE id = $1 AND scan = 'pending' RETURNING 1`,
-        [jobId],
-      )) as [unknown[], number];
-      const failed = jobs.length > 0 ? await failJob(manager, jobId, failure) : null;
-      if (!failed) return null;
-      for (const { id } of sessions) {
-        await this.rows.sessions.end(manager, id, { status: 'failed', ...failure });
-      }
-      return failed;
-    });
+  async refuse(jobId: string, failure: { code: ErrorCode; message: string }): Promise<FailedJob | null> {
+    for (;;) {
+      const outcome = await this.rows.transaction((manager) => this.tryToRefuse(manager, jobId, failure));
+      if (outcome !== 'again') return outcome;
+    }
+  }
+
+  /**
+   * Sessions are locked before the job, and under the job's lock nobody joins any more (SharedWork). Who
+   * joined between the two locks is seen by a second look: then nothing has been done, and we begin again.
+   */
+  private async tryToRefuse(
+    manager: EntityManager,
+    jobId: string,
+    failure: { code: ErrorCode; message: string },
+  ): Promise<FailedJob | 'again' | null> {
+    const sessions = await this.sessionsOf(manager, jobId, 'FOR UPDATE');
+    const due = (await manager.query(`SELECT 1 FROM jobs WHERE id = $1 AND scan = 'pending' FOR UPDATE`, [
+      jobId,
+    ])) as unknown[];
+    if (due.length === 0) return null;
+    const now = await this.sessionsOf(manager, jobId, '');
+    if (now.some((id) => !sessions.includes(id))) return 'again';
+    await manager.query(`UPDATE jobs SET scan = 'refused' WHERE id = $1`, [jobId]);
+    const failed = await failJob(manager, jobId, failure);
+    if (!failed) return null;
+    for (const id of sessions) await this.rows.sessions.end(manager, id, { status: 'failed', ...failure });
+    return failed;
+  }
+
+  /** Of the job, and of those that share its asset. */
+  private async sessionsOf(
+    manager: EntityManager,
+    jobId: string,
+    lock: 'FOR UPDATE' | '',
+  ): Promise<string[]> {
+    const rows = (await manager.query(
+      `SELECT id FROM upload_sessions WHERE asset_id = (SELECT asset_id FROM jobs WHERE id = $1)
+         AND status = 'completed' ORDER BY id ${lock}`,
+      [jobId],
+    )) as { id: string }[];
+    return rows.map(({ id }) => id);
   }
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ErrorCode } from '#contracts';
 import type { ServiceContext } from '#http';
+import { count, observe } from '#observability';
 import type { Handler } from '#queue';
 import { Announcer } from '../announcer.js';
 import { SourceReader } from '../chunks/source-reader.js';
@@ -34,6 +35,7 @@ export class ScanProcessor {
       if (signal.aborted) throw error;
       return this.postpone(due, error);
     }
+    count('sluice_scans_total', { result: verdict.clean ? 'clean' : 'malware' });
     if (verdict.clean) await this.letGo(due);
     else {
       const { signature } = verdict;
@@ -47,13 +49,16 @@ export class ScanProcessor {
     return undefined;
   };
 
-  private scan({ sessionId }: DueScan, signal: AbortSignal): Promise<Verdict> {
+  private async scan({ sessionId }: DueScan, signal: AbortSignal): Promise<Verdict> {
     const { SCAN_MAX_BYTES, SCAN_TIMEOUT_SECONDS } = this.context.environment;
-    return scanStream(this.address(), this.source.bytes(sessionId, signal), {
+    const startedAt = performance.now();
+    const verdict = await scanStream(this.address(), this.source.bytes(sessionId, signal), {
       maxBytes: SCAN_MAX_BYTES,
       timeoutMs: SCAN_TIMEOUT_SECONDS * 1000,
       signal,
     });
+    observe('sluice_scan_seconds', (performance.now() - startedAt) / 1000);
+    return verdict;
   }
 
   private address(): ClamdAddress {
@@ -69,7 +74,9 @@ export class ScanProcessor {
   private async postpone(due: DueScan, error: unknown): Promise<{ retryInMs: number } | undefined> {
     const { logger, environment } = this.context;
     logger.warn({ err: error, job_id: due.jobId }, 'a file could not be scanned');
-    if (due.waitedMs < environment.SCAN_GIVE_UP_SECONDS * 1000) {
+    const waits = due.waitedMs < environment.SCAN_GIVE_UP_SECONDS * 1000;
+    count('sluice_scans_total', { result: waits ? 'no_verdict' : 'given_up' });
+    if (waits) {
       const { part, leastMs, mostMs } = BACKOFF;
       return { retryInMs: Math.min(mostMs, Math.max(leastMs, due.waitedMs * part)) };
     }

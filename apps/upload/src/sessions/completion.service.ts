@@ -150,6 +150,7 @@ export class CompletionService {
       }
       const { tenantId, profile, bytesReceived: size } = session;
       const known = await this.shared.find(manager, { tenantId, profile, sha256, size }, session.jobId);
+      const { scans } = this.settings;
       const completed = await this.rows.sessions.complete(manager, id, sha256);
       const fact = await recordFact(manager, session.jobId, {
         type: 'upload_completed',
@@ -158,9 +159,9 @@ export class CompletionService {
         progress: 10,
         bytesReceived: session.bytesReceived,
         bytesTotal: session.fileSize,
+        ...(scans && !known ? { message: 'All bytes are here; the virus scanner looks at them now.' } : {}),
       });
       if (!known) {
-        const { scans } = this.settings;
         await this.rows.jobs.markSourceComplete(manager, session, { size, sha256, edges, scans });
         return { ...nothing, kind: 'completed', session: completed, facts: [fact] };
       }

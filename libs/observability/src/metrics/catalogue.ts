@@ -39,6 +39,18 @@ export const METRICS = {
     help: 'Uploads of a known file, by when it was recognised.',
     labels: { where: ['creation', 'completion'] },
   },
+  sluice_scans_total: {
+    kind: 'counter',
+    service: 'upload',
+    help: 'Conversations with the virus scanner, by how they ended; no_verdict: it is asked again.',
+    labels: { result: ['clean', 'malware', 'no_verdict', 'given_up'] },
+  },
+  sluice_scan_seconds: {
+    kind: 'histogram',
+    service: 'upload',
+    help: 'Seconds of a conversation with the virus scanner that ended with a verdict.',
+    buckets: [0.05, 0.25, 1, 2.5, 5, 10, 30, 60, 300],
+  },
   sluice_sessions_swept_total: {
     kind: 'counter',
     service: 'upload',
