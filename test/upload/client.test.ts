@@ -7,7 +7,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { blobSource, SluiceClient, SluiceClientError, type UploadSource } from '#client';
 import { fileSource } from '#client/node';
-import { assembled, look, put, sha256, startUploads, type UploadStack, videoBytes } from './support.js';
+import {
+  assembled,
+  look,
+  publish,
+  put,
+  sha256,
+  startUploads,
+  type UploadStack,
+  videoBytes,
+} from './support.js';
 
 let stack: UploadStack;
 let client: SluiceClient;
@@ -116,11 +125,7 @@ describe('the client', () => {
   it('S3-08 does not send a known file', async () => {
     const file = videoBytes(3000);
     const first = await client.upload(sourceOf(file), { fileHash: sha256(file) });
-    await stack.query(`UPDATE jobs SET status = 'completed' WHERE id = $1`, [first.job_id]);
-    await stack.query(
-      `UPDATE assets SET status = 'ready' WHERE id = (SELECT asset_id FROM jobs WHERE id = $1)`,
-      [first.job_id],
-    );
+    await publish(stack, first.session_id);
     const source: UploadSource = {
       ...sourceOf(file),
       read: () => Promise.reject(new Error('not to be read')),

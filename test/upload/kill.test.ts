@@ -9,6 +9,7 @@ import {
   complete,
   created,
   eventsOf,
+  hold,
   jobOf,
   look,
   objects,
@@ -16,6 +17,7 @@ import {
   rowsOf,
   type UploadStack,
   videoBytes,
+  waitingForLocks,
 } from './support.js';
 
 let stack: UploadStack;
@@ -47,24 +49,6 @@ afterAll(async () => {
   await redis?.child.stop(5000);
 });
 
-/** Takes the lock of a row until the answer is called. */
-async function hold(table: 'upload_sessions' | 'jobs', id: string): Promise<() => Promise<void>> {
-  const runner = database.createQueryRunner();
-  await runner.startTransaction();
-  await runner.query(`SELECT 1 FROM ${table} WHERE id = $1 FOR UPDATE`, [id]);
-  return async () => {
-    await runner.rollbackTransaction();
-    await runner.release();
-  };
-}
-
-const waiting = async () => {
-  const rows = await stack.query(
-    `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-  );
-  return rows.length;
-};
-
 const gone = (request: Promise<unknown>) => expect(request).rejects.toThrow();
 
 describe('an upload process that is killed', () => {
@@ -72,10 +56,10 @@ describe('an upload process that is killed', () => {
     const file = videoBytes(3000);
     const { session_id: id } = await created(mortal, { size: 3000 });
     await put(mortal, id, 0, file.subarray(0, 1000));
-    const release = await hold('upload_sessions', id);
+    const release = await hold(database, 'upload_sessions', id);
     const cut = gone(put(mortal, id, 1000, file.subarray(1000)));
     await waitFor(async () => (await objects(stack, id)).length === 2, { what: 'the object' });
-    await waitFor(async () => (await waiting()) > 0, { what: 'the row to be asked for' });
+    await waitFor(async () => (await waitingForLocks(stack)) > 0, { what: 'the row to be asked for' });
     await stack.kill('upload');
     await release();
     await cut;
@@ -90,9 +74,9 @@ describe('an upload process that is killed', () => {
     const file = videoBytes(2000);
     const { session_id: id, job_id } = await created(mortal, { size: 2000 });
     await put(mortal, id, 0, file.subarray(0, 1000));
-    const release = await hold('jobs', job_id);
+    const release = await hold(database, 'jobs', job_id);
     const cut = gone(put(mortal, id, 1000, file.subarray(1000)));
-    await waitFor(async () => (await rowsOf(stack, id)).length === 2 && (await waiting()) > 0, {
+    await waitFor(async () => (await rowsOf(stack, id)).length === 2 && (await waitingForLocks(stack)) > 0, {
       what: 'the completion to wait',
     });
     await stack.kill('upload');

@@ -8,6 +8,7 @@ import {
   created,
   jobOf,
   overdue,
+  publish,
   put,
   sha256,
   startUploads,
@@ -81,14 +82,7 @@ describe('S3-14 /metrics', () => {
     const id = await uploaded(bytes);
     // What it waits for is at work, and what was published is ready.
     const atWork = await growth(() => uploaded(bytes));
-    await stack.query(
-      `UPDATE assets SET status = 'ready' WHERE id = (SELECT asset_id FROM upload_sessions WHERE id = $1)`,
-      [id],
-    );
-    await stack.query(
-      `UPDATE jobs SET status = 'completed' WHERE id = (SELECT job_id FROM upload_sessions WHERE id = $1)`,
-      [id],
-    );
+    await publish(stack, id);
     const ready = await growth(() => uploaded(bytes));
     for (const grown of [atWork, ready]) {
       expect(grown('sluice_dedup_hits_total', { where: 'completion' })).toBe(1);

@@ -8,7 +8,18 @@ import { scanStream } from '../../apps/upload/src/scan/clamd.js';
 import { fileOf, GOOD } from '../clips/good.js';
 import { jobEnd, jobOf, mustComplete, upload, waitUntilClean } from '../pipeline/harness.js';
 import { CLEAN, ClamdStandIn, EICAR, type Mood } from './clamd-stand-in.js';
-import { create, created, look, put, jobOf as rowOf, sha256, startUploads, videoBytes } from './support.js';
+import {
+  create,
+  created,
+  hold,
+  look,
+  put,
+  jobOf as rowOf,
+  sha256,
+  startUploads,
+  videoBytes,
+  waitingForLocks,
+} from './support.js';
 
 describe('S3-09 a conversation with the scanner', () => {
   const options = { maxBytes: 1_000_000, timeoutMs: 300, signal: new AbortController().signal };
@@ -237,25 +248,15 @@ it('S3-08 who joins a file in the moment it is refused is refused with it', asyn
     await put(url, first, 0, file);
     await waitFor(() => clamd.conversations === 1, { what: 'the scan to begin' });
     const waiting = (count: number) =>
-      waitFor(
-        async () => {
-          const rows = await stack.query(
-            `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-          );
-          return rows.length >= count;
-        },
-        { what: `${count} to wait for the job` },
-      );
-    let joining: ReturnType<typeof create> | undefined;
+      waitFor(async () => (await waitingForLocks(stack)) >= count, { what: `${count} to wait for the job` });
     // The refusal reads whose sessions there are while the one that joins has not committed its own.
-    await database.transaction(async (manager) => {
-      await manager.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [job]);
-      joining = create(url, { size: file.length, file_hash: sha256(file) });
-      await waiting(1);
-      clamd.release(EICAR);
-      await waiting(2);
-    });
-    const second = (await joining)!.body.data;
+    const release = await hold(database, 'jobs', job);
+    const joining = create(url, { size: file.length, file_hash: sha256(file) });
+    await waiting(1);
+    clamd.release(EICAR);
+    await waiting(2);
+    await release();
+    const second = (await joining).body.data;
     expect(second).toMatchObject({ duplicate: true, status: 'completed' });
     for (const id of [first, second.session_id]) {
       await waitFor(async () => (await rowOf(stack, id)).status === 'failed', { what: 'the job to fail' });

@@ -12,6 +12,7 @@ import {
   expectNothingLeft,
   jobOf,
   look,
+  publish,
   put,
   sha256,
   startUploads,
@@ -239,9 +240,9 @@ describe('cancelling', () => {
   });
 
   it('S3-03 of a session whose job is completed drops its media and keeps the job as it is', async () => {
-    const { session_id: id, job_id } = await created(url, {});
+    const { session_id: id } = await created(url, {});
     await put(url, id, 0, videoBytes(1000));
-    await stack.query(`UPDATE jobs SET status = 'completed' WHERE id = $1`, [job_id]);
+    await publish(stack, id);
     await cancel(url, id);
     expect(await jobOf(stack, id)).toMatchObject({
       status: 'completed',
@@ -253,24 +254,13 @@ describe('cancelling', () => {
 });
 
 describe('known files', () => {
-  const publish = async (jobId: string) => {
-    await stack.query(
-      `UPDATE jobs SET status = 'completed', stage = 'completed', progress = 100, completed_at = now(), result = '{"ok":1}' WHERE id = $1`,
-      [jobId],
-    );
-    await stack.query(
-      `UPDATE assets SET status = 'ready' WHERE id = (SELECT asset_id FROM jobs WHERE id = $1)`,
-      [jobId],
-    );
-  };
-
   it('S3-08 are answered with their result at once, and every session holds a reference', async () => {
     const file = videoBytes(1000);
     const request = { file_hash: sha256(file) };
     const first = await created(url, request);
     expect((await created(url, request)).duplicate).toBe(false);
     await put(url, first.session_id, 0, file);
-    await publish(first.job_id);
+    await publish(stack, first.session_id);
     const second = await created(url, request);
     expect(second).toMatchObject({ duplicate: true, status: 'completed', job_id: first.job_id });
     expect((await look(url, second.session_id)).body.data).toMatchObject({

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { expect } from 'vitest';
 import type { ChunkData, CreateSessionData, CreateSessionRequest, SessionData } from '#contracts';
+import type { DataSource } from '#persistence';
 import { DirectoryStore, type ObjectStore } from '#storage';
 import { type Stack, startStack, waitFor } from '#testing';
 
@@ -143,6 +144,39 @@ export async function eventsOf(stack: UploadStack, sessionId: string): Promise<s
     [id],
   );
   return rows.map((row) => String(row.type));
+}
+
+/** What the other services would do: the job of a complete upload has its result. */
+export async function publish(stack: UploadStack, sessionId: string): Promise<void> {
+  const { id, asset_id } = await jobOf(stack, sessionId);
+  await stack.query(
+    `UPDATE jobs SET status = 'completed', stage = 'completed', progress = 100, completed_at = now(), result = '{"ok":1}' WHERE id = $1`,
+    [id],
+  );
+  await stack.query(`UPDATE assets SET status = 'ready' WHERE id = $1`, [asset_id]);
+}
+
+/** Takes the lock of a row until the answer is called. */
+export async function hold(
+  database: DataSource,
+  table: 'upload_sessions' | 'jobs',
+  id: string,
+): Promise<() => Promise<void>> {
+  const runner = database.createQueryRunner();
+  await runner.startTransaction();
+  await runner.query(`SELECT 1 FROM ${table} WHERE id = $1 FOR UPDATE`, [id]);
+  return async () => {
+    await runner.rollbackTransaction();
+    await runner.release();
+  };
+}
+
+/** How many statements wait for a lock. */
+export async function waitingForLocks(stack: UploadStack): Promise<number> {
+  const rows = await stack.query(
+    `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+  return rows.length;
 }
 
 /** Chunks that are being written now. */

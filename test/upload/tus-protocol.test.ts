@@ -9,6 +9,7 @@ import {
   jobOf,
   look,
   objects,
+  publish,
   rowsOf,
   sha256,
   startUploads,
@@ -380,12 +381,7 @@ describe('tus creation', () => {
     const file = videoBytes(3000);
     const first = await open(url, 3000, metadata({ filename: 'a.mp4', sha256: sha256(file) }));
     await patch(url, first, 0, file);
-    await stack.query(
-      `WITH s AS (SELECT job_id, asset_id FROM upload_sessions WHERE id = $1),
-         a AS (UPDATE assets SET status = 'ready' WHERE id = (SELECT asset_id FROM s))
-       UPDATE jobs SET status = 'completed', completed_at = now() WHERE id = (SELECT job_id FROM s)`,
-      [idOf(first)],
-    );
+    await publish(stack, idOf(first));
     const again = await create({
       'upload-length': '3000',
       ...metadata({ filename: 'b.mp4', sha256: sha256(file) }),
@@ -576,9 +572,8 @@ describe('tus concatenation', () => {
     const file = videoBytes(4000);
     const promise = metadata({ filename: 'a.mp4', file_hash: sha256(file) });
     const first = await join([await part(file)], promise);
-    const { id, asset_id } = await jobOf(stack, idOf(String(first.headers.location)));
-    await stack.query(`UPDATE assets SET status = 'ready' WHERE id = $1`, [asset_id]);
-    await stack.query(`UPDATE jobs SET status = 'completed', completed_at = now() WHERE id = $1`, [id]);
+    const { id } = await jobOf(stack, idOf(String(first.headers.location)));
+    await publish(stack, idOf(String(first.headers.location)));
     const again = await part(file);
     const reply = await join([again], promise);
     expect([reply.status, reply.headers['upload-offset']]).toEqual([201, '4000']);
