@@ -24,6 +24,15 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
+/** Every request from now on, until the faults are taken away. */
+export const outage = (answer?: Fault['answer']): Fault[] =>
+  ['HEAD', 'GET', 'PUT', 'POST', 'DELETE'].map((method) => ({
+    on: `${method} /`,
+    do: 'refuse',
+    times: Number.POSITIVE_INFINITY,
+    ...(answer ? { answer } : {}),
+  }));
+
 const CUT_AFTER = 100_000;
 
 /** Stands before a real store and spoils what it is told to. The Host header goes through: it is signed. */
@@ -104,7 +113,13 @@ function pass(
   const { hostname, port } = new URL(endpoint);
   const { expect: _, ...headers } = incoming.headers;
   const onward = request({ hostname, port, method: incoming.method, path: incoming.url, headers });
-  onward.on('error', () => outgoing.socket?.destroy());
+  onward.on('error', () => {
+    // Swift sends a body after the answer to a HEAD of what is not there: no part of it.
+    if (incoming.method !== 'HEAD' || !outgoing.headersSent) outgoing.socket?.destroy();
+  });
+  incoming.once('close', () => {
+    if (!incoming.complete) onward.destroy();
+  });
   onward.on('response', (answer) => {
     if (fault?.do === 'swallow') {
       answer.resume().once('end', () => say(outgoing, fault.answer));

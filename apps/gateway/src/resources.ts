@@ -1,4 +1,5 @@
 import type { Environment } from '#config';
+import { createLogger, storeWatch } from '#observability';
 import { openDataSource } from '#persistence';
 import { createRedis, QueueProducer } from '#queue';
 import { type ObjectStore, openStore } from '#storage';
@@ -23,7 +24,7 @@ export async function openResources(environment: Environment): Promise<Resources
   });
   return {
     database,
-    store: await openStore(environment),
+    store: await openStore(environment, storeWatch(createLogger('gateway', environment.LOG_LEVEL))),
     queues: new QueueProducer(environment.REDIS_URL, 'gateway'),
     redis: createRedis(environment.REDIS_URL, 'producer', 'gateway'),
   };

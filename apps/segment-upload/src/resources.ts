@@ -1,5 +1,6 @@
 import type { Environment } from '#config';
 import { FactPublisher } from '#events';
+import { createLogger, storeWatch } from '#observability';
 import { type DataSource, openDataSource } from '#persistence';
 import { QueueProducer } from '#queue';
 import { type ObjectStore, openStore } from '#storage';
@@ -20,7 +21,7 @@ export async function openResources(environment: Environment): Promise<Resources
   });
   return {
     database,
-    store: await openStore(environment),
+    store: await openStore(environment, storeWatch(createLogger('segment-upload', environment.LOG_LEVEL))),
     queues: new QueueProducer(environment.REDIS_URL, 'segment-upload'),
     facts: new FactPublisher(environment.REDIS_URL, 'segment-upload'),
   };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { FactPublisher } from '#events';
 import type { ServiceContext } from '#http';
+import { storeWatch } from '#observability';
 import { openDataSource } from '#persistence';
 import { QueueProducer } from '#queue';
 import { openStore } from '#storage';
@@ -30,7 +31,7 @@ export function transcodeModule({ environment, logger, name }: ServiceContext): 
     providers: [
       { provide: ENVIRONMENT, useValue: environment },
       { provide: LOGGER, useValue: logger },
-      { provide: STORE, useFactory: () => openStore(environment) },
+      { provide: STORE, useFactory: () => openStore(environment, storeWatch(logger)) },
       { provide: PRODUCER, useFactory: () => new QueueProducer(environment.REDIS_URL, name) },
       {
         provide: PUBLISHER,

@@ -1,6 +1,7 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { FactPublisher } from '#events';
 import type { ServiceContext } from '#http';
+import { storeWatch } from '#observability';
 import { DataSource, openDataSource } from '#persistence';
 import { QueueProducer } from '#queue';
 import { type ObjectStore, openStore, storageEnvironment } from '#storage';
@@ -79,7 +80,7 @@ function outside(context: ServiceContext): Provider[] {
   return [
     { provide: CONTEXT, useValue: context },
     { provide: UploadSettings, useValue: new UploadSettings(environment) },
-    { provide: STORE, useFactory: () => openStore(environment) },
+    { provide: STORE, useFactory: () => openStore(environment, storeWatch(logger)) },
     {
       provide: DataSource,
       useFactory: () =>

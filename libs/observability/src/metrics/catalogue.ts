@@ -87,11 +87,17 @@ export const METRICS = {
     help: 'Entries of a queue in a state; every gateway tells the same.',
     labels: ['queue', 'state'],
   },
+  sluice_store_breaker_total: {
+    kind: 'counter',
+    service: 'every',
+    help: 'Changes of the circuit breaker before the object store, by its new state.',
+    labels: { state: ['open', 'half_open', 'closed'] },
+  },
 } as const satisfies Record<string, Metric>;
 
 interface Common {
-  /** Only this one has it at /metrics. */
-  service: 'upload' | 'transcode' | 'segment-upload' | 'gateway';
+  /** Only this one has it at /metrics, or all of them. */
+  service: 'every' | 'upload' | 'transcode' | 'segment-upload' | 'gateway';
   help: string;
 }
 

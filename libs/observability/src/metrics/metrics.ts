@@ -18,7 +18,7 @@ const histograms = new Map<string, Histogram>();
 export function openMetrics(service: string): void {
   collectDefaultMetrics({ register: registry });
   for (const [name, metric] of Object.entries(METRICS) as [string, Metric][]) {
-    if (metric.service !== service) continue;
+    if (metric.service !== service && metric.service !== 'every') continue;
     const common = { name, help: metric.help, registers: [registry] };
     if (metric.kind === 'counter') {
       const counter = new Counter({ ...common, labelNames: Object.keys(metric.labels) });

@@ -1,4 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3';
+import type { StoreWatch } from '../open-store.js';
+import { Breaker } from './breaker.js';
 import { HttpHandler } from './http-handler.js';
 import type { S3Settings } from './settings.js';
 
@@ -17,9 +19,13 @@ export class Connection {
   readonly bodies: S3Client;
   readonly questions: S3Client;
 
-  constructor(readonly settings: S3Settings) {
-    this.bodies = client(settings, BODY_SOCKETS);
-    this.questions = client(settings, ASK_SOCKETS);
+  constructor(
+    readonly settings: S3Settings,
+    watch?: StoreWatch,
+  ) {
+    const breaker = new Breaker(watch);
+    this.bodies = client(settings, new HttpHandler(BODY_SOCKETS, breaker));
+    this.questions = client(settings, new HttpHandler(ASK_SOCKETS, breaker));
   }
 
   /** The object's place in the store, as every command names it. */
@@ -28,13 +34,16 @@ export class Connection {
   }
 }
 
-function client({ endpoint, region, credentials, pathStyle }: S3Settings, sockets: number): S3Client {
+function client(
+  { endpoint, region, credentials, pathStyle }: S3Settings,
+  requestHandler: HttpHandler,
+): S3Client {
   return new S3Client({
     ...(endpoint ? { endpoint } : {}),
     ...(credentials ? { credentials } : {}),
     region,
     forcePathStyle: pathStyle,
-    requestHandler: new HttpHandler(sockets),
+    requestHandler,
     // Its checksums travel in a trailer that Swift and Ceph refuse; ours is in a signed header.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',

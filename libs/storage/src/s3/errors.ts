@@ -29,8 +29,12 @@ export function isTransient(error: unknown): boolean {
   if (error instanceof SluiceError || FULL.test(nameOf(error))) return false;
   const status = statusOf(error);
   if (status === undefined || PASSING.test(nameOf(error))) return true;
-  return status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 507);
+  return status === 408 || isTrouble(status);
 }
+
+/** The store's, not ours: it may do better in a moment. */
+export const isTrouble = (status: number) =>
+  status === 429 || (status >= 500 && status !== 501 && status !== 507);
 
 /** A store's or network's error in our words; SluiceErrors pass through. */
 export function toStorageError(error: unknown, key?: string): unknown {

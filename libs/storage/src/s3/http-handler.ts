@@ -2,6 +2,8 @@ import { type ClientRequest, type IncomingMessage, Agent as PlainAgent, request 
 import { Agent as SecureAgent, request as secure } from 'node:https';
 import { Readable } from 'node:stream';
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
+import type { Breaker } from './breaker.js';
+import { isTrouble } from './errors.js';
 
 type Handler = Extract<NonNullable<S3ClientConfig['requestHandler']>, { handle: unknown }>;
 type Outgoing = Parameters<Handler['handle']>[0];
@@ -26,7 +28,10 @@ export class HttpHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' };
   private readonly agents: { 'http:': PlainAgent; 'https:': SecureAgent };
 
-  constructor(maxSockets: number) {
+  constructor(
+    maxSockets: number,
+    private readonly breaker: Breaker,
+  ) {
     const options = { keepAlive: true, maxSockets, timeout: FREE_SOCKET_MS };
     this.agents = { 'http:': new PlainAgent(options), 'https:': new SecureAgent(options) };
   }
@@ -45,15 +50,22 @@ export class HttpHandler {
 
   handle(outgoing: Outgoing, { abortSignal }: { abortSignal?: unknown } = {}): ReturnType<Handler['handle']> {
     return new Promise((resolve, reject) => {
+      this.breaker.enter();
       const request = this.open(outgoing);
       const signal = abortSignal as AbortSignal | undefined;
       const abort = () => request.destroy(signal?.reason instanceof Error ? signal.reason : aborted());
       if (signal?.aborted) abort();
       signal?.addEventListener('abort', abort, { once: true });
       request.once('close', () => signal?.removeEventListener('abort', abort));
-      request.once('error', reject);
+      const failed = (error: Error) => {
+        if (isOfTheStore(outgoing.body, signal)) this.breaker.failed(error.message);
+        reject(error);
+      };
+      request.once('error', failed);
       request.once('response', (answer) => {
         const { body } = outgoing;
+        request.off('error', failed).on('error', () => undefined);
+        this.tell(answer.statusCode ?? 0);
         if (!request.writableFinished) {
           // Refused half way: the connection has promised bytes that will not come.
           if (body instanceof Readable) body.unpipe(request);
@@ -64,6 +76,12 @@ export class HttpHandler {
       limitTimes(request);
       send(request, outgoing.body);
     });
+  }
+
+  /** What we asked wrongly was answered. */
+  private tell(status: number): void {
+    if (isTrouble(status)) this.breaker.failed(`status ${status}`);
+    else this.breaker.answered();
   }
 
   private open(outgoing: Outgoing): ClientRequest {
@@ -81,6 +99,12 @@ export class HttpHandler {
       timeout: IDLE_MS,
     });
   }
+}
+
+/** Not where the caller gave up or had no more of the body; a question that took too long is the store's. */
+function isOfTheStore(body: unknown, signal: AbortSignal | undefined): boolean {
+  if (body instanceof Readable) return !signal?.aborted && !body.errored;
+  return !signal?.aborted || (signal.reason as Error | undefined)?.name === 'TimeoutError';
 }
 
 function send(request: ClientRequest, body: unknown): void {

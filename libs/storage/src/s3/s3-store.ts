@@ -7,6 +7,7 @@ import {
   ListObjectsV2Command,
 } from '@aws-sdk/client-s3';
 import { checkKey, checkPrefix, isKey } from '../keys.js';
+import type { StoreWatch } from '../open-store.js';
 import type { ByteRange, ObjectStore, PutOptions, StoredObject } from '../port.js';
 import type { StorageEnvironment } from '../storage-environment.js';
 import { head } from './commands.js';
@@ -30,8 +31,8 @@ class S3Store implements ObjectStore {
   private readonly connection: Connection;
   private provenUntil = 0;
 
-  constructor(settings: S3Settings) {
-    this.connection = new Connection(settings);
+  constructor(settings: S3Settings, watch?: StoreWatch) {
+    this.connection = new Connection(settings, watch);
   }
 
   async put(
@@ -163,5 +164,5 @@ class S3Store implements ObjectStore {
   }
 }
 
-export const openS3Store = (environment: StorageEnvironment): ObjectStore =>
-  new S3Store(s3Settings(environment));
+export const openS3Store = (environment: StorageEnvironment, watch?: StoreWatch): ObjectStore =>
+  new S3Store(s3Settings(environment), watch);
