@@ -123,6 +123,28 @@ describe.skipIf(missing !== null)(`S3 in trouble${missing ? ` (${missing})` : ''
     await isStored(large);
   });
 
+  it('three parts of a large object are on their way at once, and what comes next is not taken', async () => {
+    const object = Buffer.concat([large, large, large]);
+    proxy.faults.push({ on: 'PUT partNumber=1', do: 'hold' });
+    proxy.faults.push({ on: 'PUT partNumber=2', do: 'refuse', answer: SLOW_DOWN });
+    const body = streamOf(object);
+    const put = store.put('a/x', body);
+    const sent = () => new Set(proxy.seen.flatMap((request) => request.match(/partNumber=[0-9]+/) ?? []));
+    await waitFor(() => sent().size === 3, { what: 'three parts' });
+    await waitFor(() => puts() === 4, { what: 'the second one to be sent again' });
+    expect(sent().size).toBe(3);
+    expect(body.readableEnded).toBe(false);
+    proxy.release();
+    expect(await put).toEqual({ size: object.length, sha256: sha256(object) });
+    await isStored(object);
+  });
+
+  it('a large object of which one part can not be sent leaves no upload behind', async () => {
+    proxy.faults.push({ on: 'PUT partNumber=1', do: 'refuse', answer: INTERNAL, times: 9 });
+    await expect(store.put('a/x', streamOf(large))).rejects.toMatchObject({ code: 'unavailable' });
+    await nothingStored();
+  });
+
   it('a large object that can not be completed leaves no upload behind', async () => {
     proxy.faults.push({ on: 'POST ?uploadId', do: 'refuse', answer: INTERNAL, times: 9 });
     await expect(store.put('a/x', streamOf(large))).rejects.toMatchObject({ code: 'unavailable' });

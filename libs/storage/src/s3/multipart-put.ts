@@ -43,8 +43,8 @@ export class MultipartPut {
     return new MultipartPut(connection, key, UploadId, putId, signal);
   }
 
-  async send(part: Spool): Promise<void> {
-    const PartNumber = this.parts.length + 1;
+  /** Parts may be sent at once; `part` may be filled again when this resolves. */
+  async send(part: Spool, PartNumber: number): Promise<void> {
     if (PartNumber > MOST_PARTS) {
       throw new SluiceError(
         'body_too_large',
@@ -52,7 +52,7 @@ export class MultipartPut {
       );
     }
     const { ETag } = await withRetries(() => this.attempt(part, PartNumber), { signal: this.signal });
-    this.parts.push({ PartNumber, ETag });
+    this.parts[PartNumber - 1] = { PartNumber, ETag };
     this.size += part.size;
   }
 

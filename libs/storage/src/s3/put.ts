@@ -82,19 +82,34 @@ async function putSpooled(connection: Connection, key: string, body: Body): Prom
   }
 }
 
-/** The spool holds the first part. */
-async function putInParts(connection: Connection, key: string, body: Body, spool: Spool): Promise<void> {
-  const upload = await MultipartPut.begin(connection, key, body.options.signal);
+/** The spool holds the first part. While parts are sent, the next one is filled. */
+async function putInParts(connection: Connection, key: string, body: Body, first: Spool): Promise<void> {
+  const { partSize, partsAtOnce, spoolFolder } = connection.settings;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, ...(body.options.signal ? [body.options.signal] : [])]);
+  const upload = await MultipartPut.begin(connection, key, signal);
+  const others = Array.from({ length: partsAtOnce - 1 }, () => new Spool(spoolFolder));
+  const spools = [first, ...others];
+  const sent: Promise<void>[] = [];
   try {
-    await upload.send(spool);
-    while (await body.more()) {
-      await spool.fill(body, connection.settings.partSize);
-      await upload.send(spool);
+    for (let number = 1; number === 1 || (await body.more()); number += 1) {
+      const lane = (number - 1) % partsAtOnce;
+      const spool = spools[lane] as Spool;
+      await sent[lane];
+      signal.throwIfAborted();
+      if (number > 1) await spool.fill(body, partSize);
+      sent[lane] = upload.send(spool, number);
+      sent[lane].catch((error: unknown) => stop.abort(error));
     }
+    await Promise.all(sent);
     await upload.complete();
   } catch (error) {
+    stop.abort(error);
+    await Promise.allSettled(sent);
     await upload.abort();
     throw error;
+  } finally {
+    await Promise.all(others.map((spool) => spool.close()));
   }
 }
 

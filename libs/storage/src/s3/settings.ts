@@ -15,6 +15,8 @@ export interface S3Settings {
   spoolFolder: string;
   /** Bytes of a part of a large object; S3 takes 5 MiB at least. */
   partSize: number;
+  /** Of one object, each with a spool of its own. */
+  partsAtOnce: number;
   /** Bytes; what is announced as longer goes in parts. */
   largestSinglePut: number;
 }
@@ -22,6 +24,8 @@ export interface S3Settings {
 const MIB = 1024 * 1024;
 /** 10,000 parts of it are 156 GiB. Larger parts would make each spool larger. */
 const PART_SIZE = 16 * MIB;
+/** One put holds so many parts in spools: 48 MiB of scratch, and of memory less than 1 MiB for each. */
+const PARTS_AT_ONCE = 3;
 const LARGEST_SINGLE_PUT = 64 * MIB;
 
 export function s3Settings(environment: StorageEnvironment): S3Settings {
@@ -41,6 +45,7 @@ export function s3Settings(environment: StorageEnvironment): S3Settings {
     prefix: environment.S3_PREFIX ?? '',
     spoolFolder: join(resolve(SCRATCH_DIR), 'spool'),
     partSize: PART_SIZE,
+    partsAtOnce: PARTS_AT_ONCE,
     largestSinglePut: LARGEST_SINGLE_PUT,
   };
 }
