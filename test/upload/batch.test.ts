@@ -157,10 +157,6 @@ describe('S3-12 a batch', () => {
   it('that cannot be is refused, and leaves nothing', async () => {
     const sessions = async () => (await stack.query('SELECT count(*) AS n FROM upload_sessions'))[0]?.n;
     const before = await sessions();
-    expect(codeOf(await batch('POST', '', { files: Array.from({ length: 101 }, () => file()) }))).toEqual([
-      400,
-      'validation_failed',
-    ]);
     expect(codeOf(await batch('POST', '', { name: 'a\u202eb' }))).toEqual([400, 'validation_failed']);
     expect(codeOf(await batch('POST', '', { nonsense: 1 }))).toEqual([400, 'validation_failed']);
     expect(codeOf(await batch('GET', `/${randomUUID()}`))).toEqual([404, 'batch_not_found']);
@@ -169,6 +165,29 @@ describe('S3-12 a batch', () => {
     expect(codeOf(await create(url, { batch_id: randomUUID() }))).toEqual([404, 'batch_not_found']);
     expect(codeOf(await create(url, { batch_id: 'x' }))).toEqual([400, 'malformed_id']);
     expect(await sessions()).toBe(before);
+  });
+
+  it('is opened with 1,000 files in one request, and not with more, or with more about them', async () => {
+    // 998 of them are refused, which is sooner done.
+    const others = Array.from({ length: 998 }, () => ({ filename: `${'ü'.repeat(240)}.txt`, size: 1 }));
+    const { status, body } = await batch<CreateBatchData>('POST', '', { files: [file(), ...others, file()] });
+    expect(status).toBe(201);
+    expect(body.data.files).toHaveLength(1000);
+    expect([0, 1, 998, 999].map((at) => body.data.files[at]?.error?.code)).toEqual([
+      ...[undefined, 'extension_not_allowed', 'extension_not_allowed', undefined],
+    ]);
+    expect((await seen(body.data.batch_id)).counts.total).toBe(2);
+
+    const one = await batch('POST', '', { files: [...others, file(), file(), file()] });
+    expect(codeOf(one)).toEqual([400, 'validation_failed']);
+    expect(one.body.detail).toContain('at most 1000 files');
+    const options = { note: 'x'.repeat(2_100_000) };
+    const large = await batch('POST', '', { files: [{ ...file(), options }] });
+    expect(codeOf(large)).toEqual([413, 'body_too_large']);
+    expect(large.body).toMatchObject({
+      detail: expect.stringContaining('2048000 bytes'),
+      details: { maximum: 2_048_000 },
+    });
   });
 
   it('has room for 1,000 files', async () => {

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { loadEnvironment } from '#config';
 import { run, startService } from '#http';
+import { allowLargeBatches } from './batch/request-size.js';
 import { answerCutOffBodies } from './chunks/cut-off.js';
 import { Connections } from './connections.js';
 import { UploadSettings } from './settings.js';
@@ -19,7 +20,9 @@ run(async () => {
     cors: TUS_CORS,
     configure: (app, { logger }) => {
       answerCutOffBodies(app.getHttpServer());
-      installTus(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, {
+      const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+      allowLargeBatches(fastify);
+      installTus(fastify, {
         door: app.get(TusDoor),
         settings: app.get(UploadSettings),
         logger,

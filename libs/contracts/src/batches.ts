@@ -3,9 +3,9 @@ import type { ErrorCode } from './errors.js';
 import type { JobStatus } from './events.js';
 import type { CreateSessionData, SessionStatus } from './http.js';
 
-export const MAX_FILES_PER_REQUEST = 100;
 /** Sessions of one batch, however they came to it. */
 export const MAX_SESSIONS_PER_BATCH = 1000;
+export const MAX_FILES_PER_REQUEST = MAX_SESSIONS_PER_BATCH;
 
 /** `POST /v1/upload/batch`; each of `files` is a CreateSessionRequest, judged by itself. */
 export class CreateBatchRequest {
@@ -14,7 +14,12 @@ export class CreateBatchRequest {
     message: 'name must have 1 to 255 characters, none of them a control or invisible one',
   })
   name?: string;
-  @IsOptional() @IsArray() @ArrayMaxSize(MAX_FILES_PER_REQUEST) files?: unknown[];
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(MAX_FILES_PER_REQUEST, {
+    message: `files may name at most ${MAX_FILES_PER_REQUEST} files, which is all that a batch has room for; open another batch for the rest`,
+  })
+  files?: unknown[];
 }
 
 /** One for each of `files`, in their order: its session, or why it has none. */

@@ -24,7 +24,8 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: SluiceError): void {
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, thrown: SluiceError): void {
+  const error = thrown.code === 'body_too_large' ? bodyTooLarge(request, thrown) : thrown;
   // A body that we did not read to its end would be taken for the next request.
   if (hasBody(request) && !request.raw.readableEnded) reply.header('connection', 'close');
   if (error.status === 503) reply.header('retry-after', '2');
@@ -32,6 +33,13 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
     .code(error.status)
     .type('application/problem+json')
     .send(JSON.stringify(toProblem(error, String(request.id))));
+}
+
+/** With the number, which whoever sends the next one needs to know. */
+function bodyTooLarge({ routeOptions }: FastifyRequest, cause: SluiceError): SluiceError {
+  const maximum = routeOptions.bodyLimit;
+  const message = `The request body may have at most ${maximum} bytes at this address; send less at once.`;
+  return new SluiceError('body_too_large', message, { cause, details: { maximum } });
 }
 
 /** RFC 9112, 6.3: without one of these headers a request has no body, and its connection may be used again. */
