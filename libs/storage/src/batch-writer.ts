@@ -4,9 +4,12 @@ import { release } from './release.js';
 
 /**
  * A socket gives 64 KiB at a time; a write for each costs more than the copy. So many bytes go in one
- * writev(2), and as many may gather while it runs: at most twice this is held for each file.
+ * writev(2), and as many may gather while it runs. Of many files at once each gets less.
  */
-const BATCH = 256 * 1024;
+const BATCH = { most: 256 * 1024, least: 64 * 1024, together: 4 * 1024 * 1024 };
+
+/** Files of this process that are being written. */
+let open = 0;
 
 /** Appends to a file in batches, one write at a time, while the next batch gathers. */
 export class BatchWriter {
@@ -20,7 +23,9 @@ export class BatchWriter {
   constructor(
     private readonly handle: FileHandle,
     private readonly releases = false,
-  ) {}
+  ) {
+    open += 1;
+  }
 
   /**
    * A promise to wait for when a full batch cannot be handed to the disk at once; it rejects with what an
@@ -29,7 +34,8 @@ export class BatchWriter {
   write(bytes: Buffer): Promise<void> | null {
     this.batch.push(bytes);
     this.gathered += bytes.length;
-    if (this.gathered < BATCH) return null;
+    if (this.gathered < BATCH.least || this.gathered < Math.min(BATCH.most, BATCH.together / open))
+      return null;
     const isFree = !this.isWriting && this.failure === null;
     const flushed = this.flush();
     return isFree ? null : flushed;
@@ -38,13 +44,14 @@ export class BatchWriter {
   /** Everything is with the file system. */
   async end(): Promise<void> {
     await this.flush();
-    await this.idle();
+    await this.writing;
     this.throwFailure();
   }
 
-  /** No write is running, whatever became of it. */
-  async idle(): Promise<void> {
+  /** No write is running, whatever became of it; nothing is written after this. */
+  async close(): Promise<void> {
     await this.writing;
+    open -= 1;
   }
 
   private async flush(): Promise<void> {

@@ -69,10 +69,10 @@ async function fill(
   try {
     if (Buffer.isBuffer(body)) await take(body);
     else await drain(body, take, signal);
+    await file.end();
   } finally {
-    await file.idle();
+    await file.close();
   }
-  await file.end();
   signal?.throwIfAborted();
   if (size !== undefined && taken !== size) throw lengthMismatch(size, taken);
   const actual = hash.digest('hex');

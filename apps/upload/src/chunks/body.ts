@@ -5,8 +5,8 @@ import { count } from '#observability';
 import { HEAD_BYTES } from '../files/sniff.js';
 import { Pace, type PaceLimits } from './pace.js';
 
-/** So much of a request waits for the store before its connection does. */
-const HELD_BYTES = 128 * 1024;
+/** One read of a socket: what waits for the store before the connection does. */
+const HELD_BYTES = 64 * 1024;
 
 /** Requests whose client we no longer wait for: nothing more of them is read, so that they are answered at once. */
 const givenUp = new WeakSet<IncomingMessage>();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { OnModuleDestroy } from '@nestjs/common';
+import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import { EDGE_BYTES, SluiceError } from '#contracts';
 import type { Logger } from '#observability';
 import type { SourceReader } from '../chunks/source-reader.js';
@@ -18,7 +18,7 @@ const LOOK_EVERY_MS = 500;
  * behind the chunks and never holds them up: it reads them back from the store, where they have just
  * been written, and nobody waits for it but the completion.
  */
-export class DigestService implements OnModuleDestroy {
+export class DigestService implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly prefixes = new Recent<string, PrefixDigest>(FILES, (_, prefix) => prefix.drop());
   private timer: NodeJS.Timeout | undefined;
   private extendedAt = performance.now();
@@ -31,6 +31,10 @@ export class DigestService implements OnModuleDestroy {
     private readonly threads: DigestThreads,
     private readonly logger: Logger,
   ) {}
+
+  onApplicationBootstrap(): void {
+    this.threads.start();
+  }
 
   /** Called for sessions whose last byte another process took, which may be dead by now. */
   onWhole(complete: (sessionId: string) => void): void {

@@ -4,12 +4,17 @@ import { DigestThread } from './thread.js';
 /** More would only share the same disk and cores with the requests. */
 const THREADS = 2;
 
-/** Threads that hash, started when they are first needed and kept; files are dealt out in turns. */
+/** Threads that hash; files are dealt out in turns. One that has ended is started again when it is needed. */
 export class DigestThreads {
   private readonly threads: DigestThread[] = [];
   private turn = 0;
 
   constructor(private readonly storage: StorageEnvironment) {}
+
+  /** The first file does not wait for them. */
+  start(): void {
+    for (let count = 0; count < THREADS; count += 1) this.next();
+  }
 
   /** For one file, to its end: its state does not travel. */
   next(): DigestThread {
