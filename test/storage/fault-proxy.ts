@@ -6,8 +6,8 @@ import { buffer } from 'node:stream/consumers';
 export interface Fault {
   /** `PUT /x?partNumber`: the method, and what the address must contain. */
   on: string;
-  /** `refuse`: the store never sees it. `cut`: it is broken off after some bytes. `swallow`: the store does it, its answer is lost or replaced. `hold`: nothing is read before `release`. */
-  do: 'refuse' | 'cut' | 'swallow' | 'hold' | 'cut-answer';
+  /** `refuse`: the store never sees it. `cut`: it is broken off after some bytes. `swallow`: the store does it, its answer is lost or replaced. `hold`: nothing is read before `release`. `pass`: nothing. */
+  do: 'pass' | 'refuse' | 'cut' | 'swallow' | 'hold' | 'cut-answer';
   /** Instead of the store's answer; a reset where there is none. */
   answer?: { status: number; code: string };
   /** How many requests; 1 where nothing is said. */

@@ -45,6 +45,8 @@ export class Planner {
         threads: this.environment.ENCODER_THREADS,
       });
       return { plan, copyObstacle: analysis.copyObstacle };
+    } catch (error) {
+      throw signal.aborted ? error : (published.failure() ?? error);
     } finally {
       published.close();
     }

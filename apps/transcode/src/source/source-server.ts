@@ -3,7 +3,23 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
+import { SluiceError } from '#contracts';
 import type { ChunkedSource } from './chunked-source.js';
+
+interface Served {
+  source: ChunkedSource;
+  failure: SluiceError | null;
+}
+
+export interface Published {
+  url: string;
+  /**
+   * Why bytes could not be given, when trying again may help: to ffmpeg the source merely ended, and
+   * it would blame the video for a store that was away.
+   */
+  failure(): SluiceError | null;
+  close(): void;
+}
 
 /**
  * ffmpeg's only way to a source: HTTP with ranges on a loopback port of its own, under a token that
@@ -11,7 +27,7 @@ import type { ChunkedSource } from './chunked-source.js';
  */
 @Injectable()
 export class SourceServer {
-  private readonly sources = new Map<string, ChunkedSource>();
+  private readonly sources = new Map<string, Served>();
   private readonly server: Server = createServer((request, response) => void this.answer(request, response));
 
   async start(): Promise<void> {
@@ -21,11 +37,16 @@ export class SourceServer {
   }
 
   /** Serves `source` until `close` is called. */
-  publish(source: ChunkedSource): { url: string; close: () => void } {
+  publish(source: ChunkedSource): Published {
     const token = randomBytes(24).toString('hex');
-    this.sources.set(token, source);
+    const served: Served = { source, failure: null };
+    this.sources.set(token, served);
     const { port } = this.server.address() as AddressInfo;
-    return { url: `http://127.0.0.1:${port}/${token}`, close: () => this.sources.delete(token) };
+    return {
+      url: `http://127.0.0.1:${port}/${token}`,
+      failure: () => served.failure,
+      close: () => void this.sources.delete(token),
+    };
   }
 
   stop(): void {
@@ -35,11 +56,12 @@ export class SourceServer {
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const source = this.sources.get(request.url?.slice(1) ?? '');
-    if (!source || (request.method !== 'GET' && request.method !== 'HEAD')) {
+    const served = this.sources.get(request.url?.slice(1) ?? '');
+    if (!served || (request.method !== 'GET' && request.method !== 'HEAD')) {
       response.writeHead(404).end();
       return;
     }
+    const { source } = served;
     const range = parseRange(request.headers.range, source.size);
     if (!range) {
       response.writeHead(416, { 'content-range': `bytes */${source.size}` }).end();
@@ -60,9 +82,10 @@ export class SourceServer {
     const abort = new AbortController();
     response.once('close', () => abort.abort());
     // ffmpeg seeks by hanging up: that is no error.
-    await pipeline(source.stream(range.start, range.end, abort.signal), response).catch(() =>
-      response.destroy(),
-    );
+    await pipeline(source.stream(range.start, range.end, abort.signal), response).catch((error: unknown) => {
+      if (error instanceof SluiceError && error.retryable) served.failure ??= error;
+      response.destroy();
+    });
   }
 }
 

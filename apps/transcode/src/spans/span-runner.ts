@@ -63,6 +63,8 @@ export class SpanRunner {
     try {
       await this.encode(span, outputs, published.url, source.size, handover, signal);
       await handover.drained();
+    } catch (error) {
+      throw signal.aborted ? error : (published.failure() ?? error);
     } finally {
       signal.removeEventListener('abort', onAbort);
       published.close();

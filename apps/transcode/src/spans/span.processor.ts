@@ -16,6 +16,8 @@ const ATTEMPTS = 2;
 /** Deaths of the process that held it, without a word, after which work is taken for poison. */
 const UNCLEAN_DEATHS = 3;
 const LOOK_AGAIN_MS = 500;
+/** A store that is away is no fault of the video: its work waits, however long that takes. */
+const COME_BACK_MS = 3000;
 
 /** Consumer of `span` and `follower`: claim, run under a lease, finish or give back. */
 @Injectable()
@@ -81,6 +83,10 @@ export class SpanProcessor {
       'a span failed',
     );
     const code = error instanceof SluiceError ? error.code : 'encode_failed';
+    if (code === 'unavailable') {
+      await this.spans.release(span);
+      return { retryInMs: COME_BACK_MS };
+    }
     if (code === 'encode_stalled') countStall(span);
     const message = error instanceof SluiceError ? error.message : 'The video could not be converted.';
     if (span.attempts + 1 < ATTEMPTS) {
