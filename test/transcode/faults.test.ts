@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -12,6 +12,7 @@ const SLOW = { SEGMENT_SECONDS: '1', SPAN_SECONDS: '4', ENCODER_PRESET: 'fast' }
 /** Whole jobs run here, some twice; a busy machine may take its time. */
 const PATIENCE = 180_000;
 const WINDOW = 2;
+const STALL_SECONDS = 6;
 const plain = TIMED.find((clip) => clip.name === 'plain')!;
 
 let stack: Stack;
@@ -100,7 +101,8 @@ describe('when something is slow', { timeout: PATIENCE }, () => {
         ENCODER_PRESET: 'ultrafast',
         HANDOVER_WINDOW: String(WINDOW),
         FFMPEG_STALL_GRACE_SECONDS: '0.1',
-        FFMPEG_STALL_SECONDS: '3',
+        // On a busy machine the start of ffmpeg alone takes three.
+        FFMPEG_STALL_SECONDS: String(STALL_SECONDS),
       },
     });
     await stack.kill('segment-upload', 'SIGSTOP');
@@ -131,6 +133,13 @@ describe('when something is slow', { timeout: PATIENCE }, () => {
     // The window, and the segment that is being written.
     expect(Math.max(...runs.values())).toBeLessThanOrEqual(WINDOW + 1);
     expect(encoders().length).toBeGreaterThan(0);
+    const heldFor = async () => {
+      const files = (await waiting()).map((file) => stat(join(scratch, file)));
+      return Date.now() - Math.max(...(await Promise.all(files)).map(({ mtimeMs }) => mtimeMs));
+    };
+    await waitFor(async () => (await heldFor()) > 1000 * (STALL_SECONDS + 1), {
+      what: 'all of them to be held for longer than a stall',
+    });
     await stack.kill('segment-upload', 'SIGCONT');
     await expectWhole(job);
   });

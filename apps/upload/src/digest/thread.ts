@@ -6,6 +6,9 @@ import type { DigestAnswer, DigestOrder, Numbered } from './protocol.js';
 /** Files that one thread reads at once: a store across a network answers late, and meanwhile another one has bytes. */
 const FILES_AT_ONCE = 4;
 
+/** What a store across a network sends lies outside of the heap until a collection, which a small one has sooner. */
+const YOUNG_MIB = 2;
+
 interface Asked {
   resolve(answer: DigestAnswer): void;
   reject(error: Error): void;
@@ -21,7 +24,10 @@ export class DigestThread {
   private ended = false;
 
   constructor(storage: StorageEnvironment) {
-    this.worker = new Worker(new URL('./digest.worker.js', import.meta.url), { workerData: { storage } });
+    this.worker = new Worker(new URL('./digest.worker.js', import.meta.url), {
+      workerData: { storage },
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+    });
     this.worker.on('message', ({ number, content }: Numbered<DigestAnswer>) => {
       this.asked.get(number)?.resolve(content);
       this.asked.delete(number);
