@@ -6,7 +6,7 @@ import { release } from './release.js';
  * A socket gives 64 KiB at a time; a write for each costs more than the copy. So many bytes go in one
  * writev(2), and as many may gather while it runs. Of many files at once each gets less.
  */
-const BATCH = { most: 256 * 1024, least: 64 * 1024, together: 4 * 1024 * 1024 };
+const BATCH = { most: 256 * 1024, least: 64 * 1024, together: 2 * 1024 * 1024 };
 
 /** Files of this process that are being written. */
 let open = 0;
