@@ -10,8 +10,8 @@ gone.close();
  * Gives the memory of buffers back at once; they are empty then. Memory outside of the heap goes only when
  * the collector finds its owner: at a few hundred bytes of heap for 64 KiB of a body it sees no reason to
  * look, until V8 orders a whole collection for every 32 MiB that have passed through. What is sent to a port
- * whose other end is closed is freed (docs/performance.md has the figures). Slices are left alone: somebody
- * may have the rest.
+ * whose other end is closed is transferred all the same (HTML, message ports), and freed; figures are in
+ * docs/adr/0009. Slices are left alone: somebody may have the rest.
  */
 export function release(buffers: readonly Buffer[]): void {
   const owned: ArrayBuffer[] = [];
