@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { bytesOf } from '../../apps/upload/src/chunks/body.js';
+import { bytesOf, discard } from '../../apps/upload/src/chunks/body.js';
 import type { PaceLimits } from '../../apps/upload/src/chunks/pace.js';
 import { PROVISIONAL_OFFSET, placeByIndex } from '../../apps/upload/src/chunks/placement.js';
 import { sniff } from '../../apps/upload/src/files/sniff.js';
@@ -150,6 +150,17 @@ describe('streams', () => {
     await expect(read(trickle(200, 10, 5), slow)).rejects.toMatchObject({ code: 'upload_too_slow' });
     expect(await read(trickle(40, 10, 5), { ...slow, minRate: 0 })).toBe(400);
     expect(await read(trickle(40, 100_000, 5), slow)).toBe(4_000_000);
+  });
+
+  it('stay with the request when nobody reads them, so that it can be emptied and answered', async () => {
+    const known = Readable.from(
+      Array.from({ length: 20 }, () => Buffer.alloc(65_536)),
+      { objectMode: false },
+    );
+    const request = known as Parameters<typeof bytesOf>[0];
+    bytesOf(request, { stallMs: 1000, minRate: 0 });
+    await discard(request, 10_000_000);
+    expect(known.readableEnded).toBe(true);
   });
 
   it('are not hurried by a reader that is slow', async () => {

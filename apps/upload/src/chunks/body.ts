@@ -13,9 +13,11 @@ const givenUp = new WeakSet<IncomingMessage>();
 
 /**
  * A request's bytes. A client that is gone ends them with `chunk_incomplete`, one that is slower than
- * the limits with `upload_too_slow`. Stopping early leaves the request open, so that it can be answered.
+ * the limits with `upload_too_slow`. Stopping early leaves the request open, so that it can be answered;
+ * it is not touched before somebody reads.
  */
 class RequestBody extends Readable {
+  private begun = false;
   private readonly pace: Pace;
   private readonly onPart = (part: Buffer) => {
     this.pace.took(part.length);
@@ -39,17 +41,14 @@ class RequestBody extends Readable {
       count('sluice_upload_chunks_total', { result: 'too_slow' });
       this.destroy(error);
     });
-    request.pause();
-    request.on('data', this.onPart).once('end', this.onEnd);
-    request.once('error', this.breakOff).once('close', this.breakOff);
-    // It may break off before anybody reads, and whoever reads then finds the error.
+    // An error is found by whoever reads, now or later.
     this.on('error', () => undefined);
-    if (request.destroyed) this.breakOff();
   }
 
   override _read(): void {
     this.pace.wait();
-    this.request.resume();
+    if (this.begun) this.request.resume();
+    else this.begin();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -58,8 +57,19 @@ class RequestBody extends Readable {
     request.off('data', this.onPart).off('end', this.onEnd).off('close', this.breakOff);
     // An error of a request that nobody reads any more is nobody's.
     request.off('error', this.breakOff).on('error', () => undefined);
-    request.pause();
+    if (this.begun) request.pause();
     done(error);
+  }
+
+  private begin(): void {
+    const { request } = this;
+    this.begun = true;
+    if (request.destroyed) {
+      this.breakOff();
+      return;
+    }
+    request.once('end', this.onEnd).once('error', this.breakOff).once('close', this.breakOff);
+    request.on('data', this.onPart).resume();
   }
 }
 
