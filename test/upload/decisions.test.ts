@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -161,6 +162,21 @@ describe('streams', () => {
     bytesOf(request, { stallMs: 1000, minRate: 0 });
     await discard(request, 10_000_000);
     expect(known.readableEnded).toBe(true);
+  });
+
+  it('are given back by a reader that has stopped in the middle of them', async () => {
+    const refused = Readable.from(
+      Array.from({ length: 20 }, () => Buffer.alloc(65_536)),
+      { objectMode: false },
+    );
+    const request = refused as Parameters<typeof bytesOf>[0];
+    const reader = bytesOf(request, { stallMs: 1000, minRate: 0 });
+    await once(
+      reader.once('data', () => reader.pause()),
+      'pause',
+    );
+    await discard(request, 10_000_000);
+    expect([refused.readableEnded, reader.destroyed]).toEqual([true, true]);
   });
 
   it('are not hurried by a reader that is slow', async () => {

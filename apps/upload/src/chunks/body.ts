@@ -11,6 +11,9 @@ const HELD_BYTES = 64 * 1024;
 /** Requests whose client we no longer wait for: nothing more of them is read, so that they are answered at once. */
 const givenUp = new WeakSet<IncomingMessage>();
 
+/** Who reads a request; whoever empties it has to end that. */
+const readers = new WeakMap<IncomingMessage, RequestBody>();
+
 /**
  * A request's bytes. A client that is gone ends them with `chunk_incomplete`, one that is slower than
  * the limits with `upload_too_slow`. Stopping early leaves the request open, so that it can be answered;
@@ -64,6 +67,7 @@ class RequestBody extends Readable {
   private begin(): void {
     const { request } = this;
     this.begun = true;
+    readers.set(request, this);
     if (request.destroyed) {
       this.breakOff();
       return;
@@ -107,6 +111,7 @@ export function headOf(body: Readable): () => Buffer {
  */
 export async function discard(request: IncomingMessage, maxBytes: number, maxMs = 15_000): Promise<void> {
   if (request.readableEnded || request.destroyed || givenUp.has(request)) return;
+  readers.get(request)?.destroy();
   await new Promise<void>((resolve) => {
     let left = maxBytes;
     const timer = setTimeout(() => stop(), maxMs);
