@@ -65,8 +65,8 @@ async function fill(
     taken += bytes.length;
     return file.write(bytes);
   };
-  signal?.throwIfAborted();
   try {
+    signal?.throwIfAborted();
     if (Buffer.isBuffer(body)) await take(body);
     else await drain(body, take, signal);
     await file.end();

@@ -33,7 +33,7 @@ export class ProgressFacts {
     renditionId: string,
     { playable, scan }: { playable: boolean; scan: Scan },
   ): Promise<(TenantFact | null)[]> {
-    // After a verdict the first segments have come by: any may be the one that says it.
+    // After a verdict the first segments have come by, and each may be the one that says it.
     if (!playable && (scan === 'clean' || (scan === 'off' && index <= 0))) {
       const rows = await renditionsOf(manager, jobId);
       if (canStart(rows)) return [await becomePlayable(manager, jobId, rows)];

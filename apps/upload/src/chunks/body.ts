@@ -29,6 +29,7 @@ class RequestBody extends Readable {
     this.request.pause();
   };
   private readonly onEnd = () => {
+    this.pace.stop();
     this.request.off('close', this.breakOff);
     this.push(null);
   };
