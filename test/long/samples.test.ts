@@ -1,0 +1,3 @@
+import { sampleCases } from '../pipeline/sample-cases.js';
+
+sampleCases('the long videos in the folder that SLUICE_SAMPLES names', { long: true });
