@@ -29,6 +29,7 @@ export const analysis = (change: Partial<SourceAnalysis> = {}): SourceAnalysis =
     constantRate: { num: 30, den: 1 },
     averageFps: 30,
     keyFrames: Array.from({ length: 30 }, (_, i) => i * 2),
+    extents: null,
   },
   audio: {
     index: 1,

@@ -17,6 +17,8 @@ export class Announcer {
     private readonly facts: FactPublisher,
     private readonly logger: Logger,
     private readonly scans: boolean,
+    /** Queues the spans of a job that need wait for no more bytes. */
+    private readonly releases: (jobId: string) => Promise<void>,
   ) {}
 
   /** What can not begin yet ends by itself: rows decide. */
@@ -26,13 +28,14 @@ export class Announcer {
       await this.tolerant('scan', this.queue.enqueue('scan', { jobId }, options));
     }
     await this.plan(jobId, priority);
+    await this.tolerant('span', this.releases(jobId));
+    await this.package(jobId, priority);
   }
 
   /** It may be planned now, or packaged when it was encoded meanwhile. */
   async scanned(jobId: string, priority: number): Promise<void> {
     await this.plan(jobId, priority);
-    const options = { priority: toQueuePriority(priority) };
-    await this.tolerant('package', this.queue.enqueue('package', { jobId }, options));
+    await this.package(jobId, priority);
   }
 
   async plan(jobId: string, priority: number): Promise<void> {
@@ -40,6 +43,11 @@ export class Announcer {
       'plan',
       this.queue.enqueue('plan', { jobId }, { priority: toQueuePriority(priority) }),
     );
+  }
+
+  private async package(jobId: string, priority: number): Promise<void> {
+    const options = { priority: toQueuePriority(priority) };
+    await this.tolerant('package', this.queue.enqueue('package', { jobId }, options));
   }
 
   async cleanup(assetId: string, sessionId: string): Promise<void> {

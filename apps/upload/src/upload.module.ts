@@ -5,11 +5,13 @@ import { storeWatch } from '#observability';
 import { DataSource, openDataSource } from '#persistence';
 import { QueueProducer } from '#queue';
 import { type ObjectStore, openStore, storageEnvironment } from '#storage';
+import { releaseSpans } from '#work';
 import { Announcer } from './announcer.js';
 import { BatchService } from './batch/batch.service.js';
 import { BatchesController } from './batch/batches.controller.js';
 import { BatchesRepository } from './batch/batches.repository.js';
 import { AdoptionService } from './chunks/adoption.service.js';
+import { Arrivals } from './chunks/arrivals.js';
 import { ChunkService } from './chunks/chunk.service.js';
 import { ChunkObjects } from './chunks/chunk-objects.js';
 import { ChunksController } from './chunks/chunks.controller.js';
@@ -96,7 +98,7 @@ function outside(context: ServiceContext): Provider[] {
     },
     {
       provide: Announcer,
-      useFactory: (queues: QueueProducer) =>
+      useFactory: (queues: QueueProducer, database: DataSource) =>
         new Announcer(
           queues,
           new FactPublisher(environment.REDIS_URL, name, (error) =>
@@ -104,8 +106,9 @@ function outside(context: ServiceContext): Provider[] {
           ),
           logger,
           environment.SCAN_MODE !== 'off',
+          (jobId) => releaseSpans(database.manager, queues, jobId),
         ),
-      inject: [QueueProducer],
+      inject: [QueueProducer, DataSource],
     },
     Connections,
   ];
@@ -117,6 +120,12 @@ function withLogger({ environment, logger }: ServiceContext): Provider[] {
       provide: ProgressService,
       useFactory: (rows: Rows, announcer: Announcer) => new ProgressService(rows, announcer, logger),
       inject: [Rows, Announcer],
+    },
+    {
+      provide: Arrivals,
+      useFactory: (database: DataSource, queues: QueueProducer) =>
+        new Arrivals(database, queues, environment, logger),
+      inject: [DataSource, QueueProducer],
     },
     {
       provide: DigestService,

@@ -18,5 +18,5 @@ export * from './probe/analyze.js';
 export { headerArguments } from './probe/ffprobe.js';
 export * from './probe/limits.js';
 export { packetArguments } from './probe/packet-scan.js';
-export type { SourceReader } from './probe/source.js';
+export { NotArrived, type SourceReader } from './probe/source.js';
 export type { VideoTimeline } from './probe/timeline.js';

@@ -7,6 +7,7 @@ import { Tus1700000100000 } from './migrations/1700000100000-tus.js';
 import { Dedup1700000200000 } from './migrations/1700000200000-dedup.js';
 import { Scan1700000300000 } from './migrations/1700000300000-scan.js';
 import { Batches1700000400000 } from './migrations/1700000400000-batches.js';
+import { Overlap1700000500000 } from './migrations/1700000500000-overlap.js';
 
 const INT8_OID = 20;
 // Sizes, offsets and ticks stay below 2^53, so BIGINT may be a number.
@@ -32,6 +33,7 @@ export function dataSourceOptions(config: {
       Dedup1700000200000,
       Scan1700000300000,
       Batches1700000400000,
+      Overlap1700000500000,
     ],
     migrationsTransactionMode: 'all',
     synchronize: false,

@@ -8,7 +8,7 @@ export interface PackageJob {
   assetId: string;
   status: JobStatus;
   assetStatus: AssetStatus;
-  /** There is a plan, nothing of it is still to be done, and no verdict is waited for. */
+  /** All of the source is here and planned, nothing is still to be done, and no verdict is waited for. */
   isDue: boolean;
 }
 
@@ -57,7 +57,7 @@ export class PackageRows {
   async job(jobId: string): Promise<PackageJob | null> {
     const rows = await this.database.query<PackageJob[]>(
       `SELECT j.id, j.asset_id AS "assetId", j.status, a.status AS "assetStatus",
-         j.plan IS NOT NULL AND EXISTS (SELECT 1 FROM spans WHERE job_id = $1)
+         j.source_complete AND j.plan IS NOT NULL AND NOT j.plan_open AND EXISTS (SELECT 1 FROM spans WHERE job_id = $1)
            AND NOT EXISTS (SELECT 1 FROM spans WHERE job_id = $1 AND status <> 'done')
            AND j.scan IN ('off', 'clean') AS "isDue"
        FROM jobs j JOIN assets a ON a.id = j.asset_id WHERE j.id = $1`,

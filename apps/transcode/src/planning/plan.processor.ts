@@ -2,20 +2,22 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
 import { type ErrorCode, type PlanPayload, SluiceError } from '#contracts';
 import type { FactPublisher } from '#events';
-import { analyzeSource, type Plan, planJob } from '#media';
+import { analyzeSource, NotArrived, type Plan, planJob } from '#media';
 import type { Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import type { Handler, QueueProducer } from '#queue';
 import type { ObjectStore } from '#storage';
+import { releaseSpans } from '#work';
 import { ChunkedSource } from '../source/chunked-source.js';
 import { SourceServer } from '../source/source-server.js';
 import { JobEnded, Lease } from '../spans/lease.js';
-import { enqueueSpans } from '../spans/span-queue.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER, STORE } from '../tokens.js';
 import { type PlanClaim, PlanRepository } from './plan.repository.js';
 import { sourceLimits } from './source-limits.js';
 
 const LOOK_AGAIN_MS = 500;
+/** A planner's place is for planning: bytes that are still on their way are waited for without one. */
+const PATIENCE_MS = 1000;
 /** A busy machine or a slow store may be why a probe took too long; a source that does it again is refused. */
 const PROBES_THAT_MAY_TIME_OUT = 2;
 
@@ -29,15 +31,20 @@ export class Planner {
     @Inject(SourceServer) private readonly sources: SourceServer,
   ) {}
 
-  async plan(jobId: string, signal: AbortSignal): Promise<{ plan: Plan; copyObstacle: string | null }> {
+  /** Throws NotArrived where the upload has not brought what it must read. */
+  async plan(
+    { jobId, copyDenied }: PlanClaim,
+    signal: AbortSignal,
+  ): Promise<{ plan: Plan; copyObstacle: string | null }> {
     const source = await ChunkedSource.open(this.dataSource, this.store, jobId);
-    const published = this.sources.publish(source);
+    const published = this.sources.publish(source, PATIENCE_MS);
     try {
-      const analysis = await analyzeSource(source, published.url, {
+      const found = await analyzeSource(source, published.url, {
         ffprobePath: this.environment.FFPROBE_PATH,
         limits: sourceLimits(this.environment),
-        signal,
+        signal: AbortSignal.any([signal, published.signal]),
       });
+      const analysis = { ...found, copyObstacle: copyDenied ?? found.copyObstacle };
       const plan = planJob(analysis, {
         segmentSeconds: this.environment.SEGMENT_SECONDS,
         spanSeconds: this.environment.SPAN_SECONDS,
@@ -46,7 +53,7 @@ export class Planner {
       });
       return { plan, copyObstacle: analysis.copyObstacle };
     } catch (error) {
-      throw signal.aborted ? error : (published.failure() ?? error);
+      throw signal.aborted || published.signal.aborted ? error : (published.failure() ?? error);
     } finally {
       published.close();
     }
@@ -64,6 +71,7 @@ export class PlanProcessor {
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(PlanRepository) private readonly plans: PlanRepository,
     @Inject(Planner) private readonly planner: Planner,
+    @Inject(DATA_SOURCE) private readonly dataSource: DataSource,
     @Inject(PRODUCER) private readonly producer: QueueProducer,
     @Inject(PUBLISHER) private readonly publisher: FactPublisher,
   ) {}
@@ -74,7 +82,7 @@ export class PlanProcessor {
     if (!claim) return (await this.plans.isPending(jobId)) ? { retryInMs: LOOK_AGAIN_MS } : undefined;
     const lease = new Lease(seconds, () => this.plans.extend(claim, seconds), signal);
     try {
-      const { plan, copyObstacle } = await this.planner.plan(jobId, lease.signal);
+      const { plan, copyObstacle } = await this.planner.plan(claim, lease.signal);
       this.logger.info(
         {
           job_id: jobId,
@@ -86,11 +94,16 @@ export class PlanProcessor {
       );
       const stored = await this.plans.store(claim, plan);
       if (!stored) return undefined;
-      await enqueueSpans(this.producer, stored.spans);
+      await releaseSpans(this.dataSource.manager, this.producer, jobId);
       await this.publisher.publish(stored.fact);
       return undefined;
     } catch (error) {
       if (error instanceof JobEnded) return undefined;
+      if (error instanceof NotArrived) {
+        await this.plans.waitFor(claim, error);
+        // They may have come before that was said.
+        return (await this.plans.isPending(jobId)) ? { retryInMs: 0 } : undefined;
+      }
       if (signal.aborted || !(error instanceof SluiceError) || isWorthAnother(error, attempt)) {
         await this.plans.release(claim);
         throw error;

@@ -5,18 +5,19 @@ import type { ErrorCode, TenantFact } from '#contracts';
 import { failJob, recordFact } from '#events';
 import type { Plan } from '#media';
 import type { DataSource, EntityManager } from '#persistence';
+import { mayBePlanned, NO_PLANNER } from '#work';
 import type { Extension } from '../spans/lease.js';
 import type { SpanParams } from '../spans/span-params.js';
-import { type QueuedSpan, queuedSpan } from '../spans/span-queue.js';
+
 import { DATA_SOURCE, ENVIRONMENT } from '../tokens.js';
-import { mayBePlanned } from './scan-gate.js';
 
 export interface PlanClaim {
   jobId: string;
   tenantId: string;
   assetId: string;
   lease: number;
-  priority: number;
+  /** The source's own pictures turned out not to be fit to be served. */
+  copyDenied: string | null;
 }
 
 /** The rows that a plan makes: all of them in one transaction, or none. */
@@ -31,11 +32,10 @@ export class PlanRepository {
   async claim(jobId: string, leaseSeconds: number): Promise<PlanClaim | null> {
     const [rows] = (await this.dataSource.query(
       `UPDATE jobs SET plan_lease = plan_lease + 1, plan_lease_expires_at = now() + $2 * interval '1 second'
-       WHERE id = $1 AND status = 'pending' AND source_complete AND waits_for IS NULL
-         AND ${mayBePlanned(this.environment)} AND (plan_lease_expires_at IS NULL OR plan_lease_expires_at < now())
-       RETURNING tenant_id, asset_id, plan_lease, priority`,
+       WHERE id = $1 AND ${mayBePlanned(this.environment)} AND ${NO_PLANNER}
+       RETURNING tenant_id, asset_id, plan_lease, copy_denied`,
       [jobId, leaseSeconds],
-    )) as [{ tenant_id: string; asset_id: string; plan_lease: number; priority: number }[], number];
+    )) as [{ tenant_id: string; asset_id: string; plan_lease: number; copy_denied: string | null }[], number];
     const row = rows[0];
     return row
       ? {
@@ -43,15 +43,14 @@ export class PlanRepository {
           tenantId: row.tenant_id,
           assetId: row.asset_id,
           lease: row.plan_lease,
-          priority: row.priority,
+          copyDenied: row.copy_denied,
         }
       : null;
   }
 
   async isPending(jobId: string): Promise<boolean> {
     const rows = (await this.dataSource.query(
-      `SELECT 1 FROM jobs WHERE id = $1 AND status = 'pending' AND source_complete AND waits_for IS NULL
-         AND ${mayBePlanned(this.environment)}`,
+      `SELECT 1 FROM jobs WHERE id = $1 AND ${mayBePlanned(this.environment)}`,
       [jobId],
     )) as unknown[];
     return rows.length > 0;
@@ -76,11 +75,17 @@ export class PlanRepository {
     );
   }
 
+  /** The same, once these bytes have arrived. */
+  async waitFor(claim: PlanClaim, { from, to }: { from: number; to: number }): Promise<void> {
+    await this.dataSource.query(
+      `UPDATE jobs SET plan_lease_expires_at = NULL, plan_from = $3, plan_to = $4
+       WHERE id = $1 AND plan_lease = $2 AND status = 'pending'`,
+      [claim.jobId, claim.lease, from, to],
+    );
+  }
+
   /** `pending → processing` with renditions and spans. Null when the claim is no longer ours. */
-  async store(
-    claim: PlanClaim,
-    plan: Plan,
-  ): Promise<{ spans: QueuedSpan[]; fact: TenantFact | null } | null> {
+  async store(claim: PlanClaim, plan: Plan): Promise<{ fact: TenantFact | null } | null> {
     return this.dataSource.transaction(async (manager) => {
       const [rows] = (await manager.query(
         `UPDATE jobs SET status = 'processing', plan = $3, plan_lease_expires_at = NULL, updated_at = now()
@@ -89,7 +94,7 @@ export class PlanRepository {
       )) as [unknown[], number];
       if (rows.length === 0) return null;
       await insertRenditions(manager, claim, plan);
-      const spans = await insertSpans(manager, claim, plan);
+      await insertSpans(manager, claim, plan);
       const fact = await recordFact(manager, claim.jobId, {
         type: 'processing_initiated',
         durable: true,
@@ -106,7 +111,7 @@ export class PlanRepository {
           segments_total: r.segments,
         })),
       });
-      return { spans, fact };
+      return { fact };
     });
   }
 
@@ -152,8 +157,7 @@ async function insertRenditions(manager: EntityManager, claim: PlanClaim, plan: 
   );
 }
 
-/** Answers those that can be begun at once. */
-async function insertSpans(manager: EntityManager, claim: PlanClaim, plan: Plan): Promise<QueuedSpan[]> {
+async function insertSpans(manager: EntityManager, claim: PlanClaim, plan: Plan): Promise<void> {
   const rows = plan.spans.map((span, position) => ({
     id: randomUUID(),
     kind: span.kind,
@@ -161,6 +165,8 @@ async function insertSpans(manager: EntityManager, claim: PlanClaim, plan: Plan)
     renditions: span.renditions,
     first_segment: span.firstSegment,
     segment_count: span.segmentCount,
+    bytes_from: span.bytes?.from ?? null,
+    bytes_to: span.bytes?.to ?? null,
     params: {
       seekSeconds: span.seekSeconds,
       skipTo: span.skipTo,
@@ -168,13 +174,11 @@ async function insertSpans(manager: EntityManager, claim: PlanClaim, plan: Plan)
     } satisfies SpanParams,
   }));
   await manager.query(
-    `INSERT INTO spans (id, tenant_id, job_id, kind, position, renditions, first_segment, segment_count, params)
-     SELECT id, $1, $2, kind, position, ARRAY(SELECT jsonb_array_elements_text(renditions)), first_segment, segment_count, params
+    `INSERT INTO spans (id, tenant_id, job_id, kind, position, renditions, first_segment, segment_count, params, bytes_from, bytes_to)
+     SELECT id, $1, $2, kind, position, ARRAY(SELECT jsonb_array_elements_text(renditions)), first_segment, segment_count, params,
+       bytes_from, bytes_to
      FROM jsonb_to_recordset($3::jsonb) AS s(id uuid, kind text, position integer, renditions jsonb, first_segment integer,
-       segment_count integer, params jsonb)`,
+       segment_count integer, params jsonb, bytes_from bigint, bytes_to bigint)`,
     [claim.tenantId, claim.jobId, JSON.stringify(rows)],
   );
-  return rows
-    .filter((row) => row.params.waitsFor === null)
-    .map((row) => queuedSpan({ ...row, job_id: claim.jobId, priority: claim.priority }));
 }

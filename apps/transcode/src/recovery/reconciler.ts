@@ -4,8 +4,7 @@ import { toQueuePriority } from '#contracts';
 import type { Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import type { QueueProducer } from '#queue';
-import { mayBePlanned } from '../planning/scan-gate.js';
-import { IS_WAITING, queuedSpan, type SpanEntry } from '../spans/span-queue.js';
+import { IS_WAITING, mayBePlanned, NO_PLANNER, queuedSpan, releaseSpans, type SpanEntry } from '#work';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER } from '../tokens.js';
 
 const MOST_AT_ONCE = 500;
@@ -54,8 +53,7 @@ export class Reconciler {
 
   private async plans(): Promise<void> {
     const due = (await this.dataSource.query(
-      `SELECT id, priority FROM jobs WHERE status = 'pending' AND source_complete AND waits_for IS NULL
-         AND ${mayBePlanned(this.environment)} AND (plan_lease_expires_at IS NULL OR plan_lease_expires_at < now())
+      `SELECT id, priority FROM jobs WHERE ${mayBePlanned(this.environment)} AND ${NO_PLANNER}
        ORDER BY created_at LIMIT $1`,
       [MOST_AT_ONCE],
     )) as { id: string; priority: number }[];
@@ -76,12 +74,13 @@ export class Reconciler {
   }
 
   private async spans(): Promise<void> {
+    await releaseSpans(this.dataSource.manager, this.producer);
     const due = (await this.dataSource.query(
       `SELECT spans.id, spans.job_id, spans.kind, spans.position, jobs.priority
        FROM spans JOIN jobs ON jobs.id = spans.job_id
        WHERE jobs.status = 'processing'
          AND (spans.status = 'pending' OR (spans.status = 'running' AND spans.lease_expires_at < now()))
-         AND NOT ${IS_WAITING}
+         AND spans.released AND NOT ${IS_WAITING}
        ORDER BY jobs.priority DESC, jobs.created_at, spans.position LIMIT $1`,
       [MOST_AT_ONCE],
     )) as SpanEntry[];

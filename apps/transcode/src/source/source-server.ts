@@ -5,10 +5,12 @@ import { pipeline } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
 import { SluiceError } from '#contracts';
 import type { ChunkedSource } from './chunked-source.js';
+import { Patience } from './patience.js';
 
 interface Served {
   source: ChunkedSource;
   failure: SluiceError | null;
+  patience: Patience;
 }
 
 export interface Published {
@@ -18,6 +20,10 @@ export interface Published {
    * it would blame the video for a store that was away.
    */
   failure(): SluiceError | null;
+  /** True while a reader waits for bytes that have not arrived: no clock of its run goes on then (S4-02). */
+  isWaiting(): boolean;
+  /** Aborts with NotArrived when a reader has waited for the same byte for longer than it was given. */
+  signal: AbortSignal;
   close(): void;
 }
 
@@ -36,16 +42,21 @@ export class SourceServer {
     });
   }
 
-  /** Serves `source` until `close` is called. */
-  publish(source: ChunkedSource): Published {
+  /** Serves `source` until `close` is called. `patienceMs`: so long a reader may wait for bytes. */
+  publish(source: ChunkedSource, patienceMs: number): Published {
     const token = randomBytes(24).toString('hex');
-    const served: Served = { source, failure: null };
+    const served: Served = { source, failure: null, patience: new Patience(patienceMs) };
     this.sources.set(token, served);
     const { port } = this.server.address() as AddressInfo;
     return {
       url: `http://127.0.0.1:${port}/${token}`,
       failure: () => served.failure,
-      close: () => void this.sources.delete(token),
+      isWaiting: () => served.patience.isWaiting(),
+      signal: served.patience.signal,
+      close: () => {
+        this.sources.delete(token);
+        served.patience.end();
+      },
     };
   }
 
@@ -82,7 +93,8 @@ export class SourceServer {
     const abort = new AbortController();
     response.once('close', () => abort.abort());
     // ffmpeg seeks by hanging up: that is no error.
-    await pipeline(source.stream(range.start, range.end, abort.signal), response).catch((error: unknown) => {
+    const bytes = source.stream(range.start, range.end, abort.signal, served.patience);
+    await pipeline(bytes, response).catch((error: unknown) => {
       if (error instanceof SluiceError && error.retryable) served.failure ??= error;
       response.destroy();
     });

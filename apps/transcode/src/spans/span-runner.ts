@@ -4,6 +4,7 @@ import type { Environment } from '#config';
 import { SluiceError } from '#contracts';
 import {
   audioRun,
+  CopyUnfit,
   copyRun,
   cutAudio,
   cutVideo,
@@ -19,7 +20,7 @@ import type { Handover } from '../scratch/handover.js';
 import type { Scratch } from '../scratch/scratch.js';
 import { ScratchSink } from '../scratch/scratch-sink.js';
 import { ChunkedSource } from '../source/chunked-source.js';
-import { SourceServer } from '../source/source-server.js';
+import { type Published, SourceServer } from '../source/source-server.js';
 import { DATA_SOURCE, ENVIRONMENT, SCRATCH, STORE } from '../tokens.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { EncoderSockets } from './encoder-sockets.js';
@@ -32,6 +33,8 @@ const COPY_LIMIT_MS = 20 * 60_000;
 const COPY_LIMIT_MS_PER_GB = 60_000;
 const LONGEST_COPY_MS = 2 * 3600_000;
 const ENCODE_LIMIT_FACTOR = 60;
+/** So long a run that waits for bytes keeps its place. */
+const PATIENCE_MS = 10_000;
 /**
  * Encoders yield to the services that store what they make, and much more to what somebody waits for: the
  * start span and the followers get nine tenths of a busy processor, and need it for seconds only.
@@ -54,19 +57,19 @@ export class SpanRunner {
     const outputs = missingOutputs(span);
     if (outputs.length === 0) return;
     const source = await ChunkedSource.open(this.dataSource, this.store, span.jobId);
-    const published = this.sources.publish(source);
+    const published = this.sources.publish(source, PATIENCE_MS);
+    const ended = AbortSignal.any([signal, published.signal]);
     const handover = await this.scratch.open(span.id, span.lease);
-    const onAbort = () =>
-      handover.fail(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
+    const onAbort = () => handover.fail(ended.reason instanceof Error ? ended.reason : new Error('aborted'));
+    ended.addEventListener('abort', onAbort, { once: true });
+    if (ended.aborted) onAbort();
     try {
-      await this.encode(span, outputs, published.url, source.size, handover, signal);
+      await this.encode(span, outputs, { published, bytes: source.size }, handover, ended);
       await handover.drained();
     } catch (error) {
-      throw signal.aborted ? error : (published.failure() ?? error);
+      throw ended.aborted ? error : (published.failure() ?? error);
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      ended.removeEventListener('abort', onAbort);
       published.close();
       await this.scratch.close(handover);
     }
@@ -75,8 +78,7 @@ export class SpanRunner {
   private async encode(
     span: ClaimedSpan,
     outputs: MissingOutput[],
-    url: string,
-    sourceBytes: number,
+    source: { published: Published; bytes: number },
     handover: Handover,
     signal: AbortSignal,
   ): Promise<void> {
@@ -93,16 +95,16 @@ export class SpanRunner {
         });
         cutters.push(done);
       }
-      const args = commandFor(span, outputs, targets, url);
+      const args = commandFor(span, outputs, targets, source.published.url);
       const tool = runTool(this.environment.FFMPEG_PATH, args, {
         signal: AbortSignal.any([signal, stop.signal]),
-        limitMs: limitFor(span, sourceBytes),
+        limitMs: limitFor(span, source.bytes),
         stall: {
           graceMs: this.environment.FFMPEG_STALL_GRACE_SECONDS * 1000,
           stallMs: this.environment.FFMPEG_STALL_SECONDS * 1000,
         },
         nice: makesPlayable(span) ? NICE.first : NICE.others,
-        isHeld: () => handover.isHeld(),
+        isHeld: () => handover.isHeld() || source.published.isWaiting(),
       });
       const [ran, cut] = await Promise.allSettled([tool, allUnless(tool, cutters)]);
       // A cutter's own error is the cause of ffmpeg's broken pipe; where the stream just ended, ffmpeg knows why.
@@ -152,11 +154,19 @@ export class SpanRunner {
           sink,
         );
       }
+    } catch (error) {
+      throw rendition.mode === 'copy' ? asUnfit(error) : error;
     } finally {
       await sink.close();
     }
   }
 }
+
+/** A cutter's own complaint of what the source's pictures are; all else is nothing to encode them for. */
+const asUnfit = (error: unknown) =>
+  error instanceof Error && error.name === 'Error' && !('code' in error)
+    ? new CopyUnfit(error.message, { cause: error })
+    : error;
 
 /** A member of the start set at its beginning: the stream can be played when it is there. */
 const makesPlayable = ({ kind, plan, firstSegment, segmentCount, renditions }: ClaimedSpan) =>

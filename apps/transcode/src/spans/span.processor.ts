@@ -2,13 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
 import { type ErrorCode, SluiceError, type SpanPayload } from '#contracts';
 import type { FactPublisher } from '#events';
+import { CopyUnfit, NotArrived } from '#media';
 import { count, type Logger } from '#observability';
+import type { DataSource } from '#persistence';
 import type { Handler, QueueProducer } from '#queue';
-import { ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER } from '../tokens.js';
+import { enqueuePlanIfDue, enqueueSpans, releaseSpans } from '#work';
+import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER } from '../tokens.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { JobEnded, Lease } from './lease.js';
 import { type ClaimedSpan, SpanRepository } from './span.repository.js';
-import { enqueueSpans } from './span-queue.js';
 import { SpanRunner } from './span-runner.js';
 
 /** The same work is tried once more, then the job fails with the reason (S4-04). */
@@ -28,6 +30,7 @@ export class SpanProcessor {
     @Inject(SpanRepository) private readonly spans: SpanRepository,
     @Inject(SpanRunner) private readonly runner: SpanRunner,
     @Inject(WorkerIdentity) private readonly worker: WorkerIdentity,
+    @Inject(DATA_SOURCE) private readonly dataSource: DataSource,
     @Inject(PRODUCER) private readonly producer: QueueProducer,
     @Inject(PUBLISHER) private readonly publisher: FactPublisher,
   ) {}
@@ -78,6 +81,16 @@ export class SpanProcessor {
       await this.spans.release(span);
       return { retryInMs: 0 };
     }
+    if (error instanceof NotArrived) {
+      await this.spans.waitFor(span, error);
+      // They may have come before that was said.
+      await releaseSpans(this.dataSource.manager, this.producer, span.jobId);
+      return undefined;
+    }
+    if (error instanceof CopyUnfit) {
+      await this.giveUpCopy(span, error.message);
+      return undefined;
+    }
     this.logger.error(
       { ...ids, err: error, details: error instanceof SluiceError ? error.details : undefined },
       'a span failed',
@@ -95,6 +108,13 @@ export class SpanProcessor {
     }
     await this.fail(span, code, message);
     return undefined;
+  }
+
+  /** The job begins anew, and encodes what it wanted to copy. */
+  private async giveUpCopy(span: ClaimedSpan, reason: string): Promise<void> {
+    if (!(await this.spans.giveUpCopy(span, reason))) return;
+    this.logger.warn({ job_id: span.jobId, reason }, 'the source is not copied, but encoded');
+    await enqueuePlanIfDue(this.dataSource.manager, this.producer, this.environment, span.jobId);
   }
 
   private async fail(span: ClaimedSpan, code: ErrorCode, message: string): Promise<void> {

@@ -3,10 +3,10 @@ import { type ErrorCode, type RenditionName, SluiceError } from '#contracts';
 import { failJob } from '#events';
 import type { Plan } from '#media';
 import type { DataSource } from '#persistence';
+import { dropDerived, IS_WAITING, type QueuedSpan, queuedSpan, type SpanEntry } from '#work';
 import { DATA_SOURCE } from '../tokens.js';
 import type { Extension } from './lease.js';
 import type { SpanParams } from './span-params.js';
-import { IS_WAITING, type QueuedSpan, queuedSpan, type SpanEntry } from './span-queue.js';
 
 export interface ClaimedSpan {
   id: string;
@@ -62,7 +62,7 @@ export class SpanRepository {
          unclean_deaths = unclean_deaths + (spans.status = 'running')::int
        FROM jobs WHERE spans.id = $1 AND jobs.id = spans.job_id AND jobs.status = 'processing'
          AND (spans.status = 'pending' OR (spans.status = 'running' AND spans.lease_expires_at < now()))
-         AND NOT ${IS_WAITING}
+         AND spans.released AND NOT ${IS_WAITING}
        RETURNING spans.*, jobs.priority, jobs.plan`,
       [spanId, workerId, leaseSeconds],
     )) as [SpanRow[], number];
@@ -70,7 +70,7 @@ export class SpanRepository {
     if (row) return { kind: 'claimed', span: await this.withStored(row) };
     const open = (await this.dataSource.query(
       `SELECT 1 FROM spans JOIN jobs ON jobs.id = spans.job_id
-       WHERE spans.id = $1 AND spans.status IN ('pending', 'running') AND jobs.status = 'processing'`,
+       WHERE spans.id = $1 AND spans.status IN ('pending', 'running') AND spans.released AND jobs.status = 'processing'`,
       [spanId],
     )) as unknown[];
     return { kind: open.length > 0 ? 'not-now' : 'nothing-to-do' };
@@ -122,7 +122,7 @@ export class SpanRepository {
   private async waitingFor(span: ClaimedSpan): Promise<QueuedSpan[]> {
     const rows = (await this.dataSource.query(
       `SELECT id, job_id, kind, position, $3::integer AS priority FROM spans
-       WHERE job_id = $1 AND status = 'pending' AND (params ->> 'waitsFor')::integer = $2 ORDER BY position`,
+       WHERE job_id = $1 AND status = 'pending' AND released AND (params ->> 'waitsFor')::integer = $2 ORDER BY position`,
       [span.jobId, span.position, span.priority],
     )) as SpanEntry[];
     return rows.map(queuedSpan);
@@ -136,6 +136,34 @@ export class SpanRepository {
        WHERE id = $1 AND lease_number = $2 AND status = 'running'`,
       [span.id, span.lease, error ? 1 : 0, error?.code ?? null, error?.message ?? null],
     );
+  }
+
+  /** Gives it back until these bytes have arrived; nobody is to blame. */
+  async waitFor(span: ClaimedSpan, { from, to }: { from: number; to: number }): Promise<void> {
+    await this.dataSource.query(
+      `UPDATE spans SET status = 'pending', released = false, bytes_from = $3, bytes_to = $4,
+         lease_owner = NULL, lease_expires_at = NULL, updated_at = now()
+       WHERE id = $1 AND lease_number = $2 AND status = 'running'`,
+      [span.id, span.lease, from, to],
+    );
+  }
+
+  /**
+   * The source's own pictures are not fit after all: what was made of it goes, and the job is planned anew
+   * without a copied rung. False when somebody else has ended the job, or has the span now.
+   */
+  async giveUpCopy(span: ClaimedSpan, reason: string): Promise<boolean> {
+    return this.dataSource.transaction(async (manager) => {
+      await manager.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [span.jobId]);
+      const held = (await manager.query(
+        `SELECT 1 FROM spans WHERE id = $1 AND lease_number = $2 AND status = 'running' FOR UPDATE`,
+        [span.id, span.lease],
+      )) as unknown[];
+      if (held.length === 0) return false;
+      await manager.query('UPDATE jobs SET copy_denied = $2 WHERE id = $1', [span.jobId, reason]);
+      await dropDerived(manager, span.jobId);
+      return true;
+    });
   }
 
   /** The span fails and its job with it. Null when somebody else has ended the job, or has the span now. */

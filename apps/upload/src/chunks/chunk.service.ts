@@ -6,6 +6,7 @@ import { CompletionService, fileHashMismatch } from '../sessions/completion.serv
 import { EndingService } from '../sessions/ending.service.js';
 import { allThere } from '../sessions/session-row.js';
 import { type Adoption, AdoptionService } from './adoption.service.js';
+import { Arrivals } from './arrivals.js';
 import { countChunk, countLoss } from './chunk-counts.js';
 import { type ChunkObject, ChunkObjects } from './chunk-objects.js';
 import type { ChunkRow } from './chunks.repository.js';
@@ -33,6 +34,7 @@ export class ChunkService {
     @Inject(EndingService) private readonly ending: EndingService,
     @Inject(SourceReader) private readonly source: SourceReader,
     @Inject(ProgressService) private readonly progress: ProgressService,
+    @Inject(Arrivals) private readonly arrivals: Arrivals,
   ) {}
 
   /** What can be refused, or is there already, is found before a byte is read. */
@@ -74,6 +76,7 @@ export class ChunkService {
     if (adoption.written) {
       this.progress.report(adoption.session);
       await this.refuseOtherHead(adoption, object);
+      this.arrivals.report(adoption.session);
     } else if (adoption.chunk.key !== object.key) await this.objects.delete(object);
     return this.finish(adoption);
   }

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { finishedPlayback, type TenantFact } from '#contracts';
 import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
+import { dropDerived } from '#work';
 import { UploadSettings } from '../settings.js';
 
 /** What two files must have in common to share an asset: never the hash alone, which says nothing of whose it is. */
@@ -60,9 +61,11 @@ export class SharedWork {
     known: KnownWork,
   ): Promise<(TenantFact | null)[]> {
     if (mine.assetId !== known.assetId) {
-      // Nothing of it is stored: what its session has sent are chunks, and they go with their rows.
+      // It may have been worked on while its source arrived; its chunks go with their rows.
+      await dropDerived(manager, mine.jobId);
       await manager.query(
-        `UPDATE assets SET status = 'deleted', refs = 0, updated_at = now() WHERE id = $1 AND status = 'provisional'`,
+        `UPDATE assets SET status = 'deleting', deleting_since = now(), refs = 0, updated_at = now()
+         WHERE id = $1 AND status = 'provisional'`,
         [mine.assetId],
       );
     }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { SluiceError, type TenantFact } from '#contracts';
 import { recordFact } from '#events';
+import { dropDerived } from '#work';
 import { Announcer } from '../announcer.js';
 import { SourceReader } from '../chunks/source-reader.js';
 import { SharedWork } from '../dedup/shared-work.js';
@@ -146,6 +147,8 @@ export class CompletionService {
       if (session.fileHash !== null && session.fileHash !== sha256) {
         const dropped = await this.rows.chunks.deleteAll(manager, id);
         await this.rows.sessions.reset(manager, id);
+        await this.rows.jobs.lockOpen(manager, session.jobId);
+        await dropDerived(manager, session.jobId);
         return { ...nothing, kind: 'mismatch', dropped };
       }
       const { tenantId, profile, bytesReceived: size } = session;

@@ -147,6 +147,7 @@ export class CreationService {
       profile: row.profile,
       priority: row.priority,
       key: wish.key ?? null,
+      scans: this.settings.scans,
     });
     const session = await this.rows.sessions.insert(manager, row);
     const fact = await recordFact(manager, ids.jobId, {

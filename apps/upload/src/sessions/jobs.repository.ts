@@ -13,6 +13,8 @@ export class JobsRepository {
       profile: string;
       priority: number;
       key: string | null;
+      /** It waits for the scanner's verdict from the beginning, also while its source arrives. */
+      scans: boolean;
     },
   ): Promise<void> {
     await manager.query('INSERT INTO assets (id, tenant_id, profile) VALUES ($1, $2, $3)', [
@@ -21,6 +23,7 @@ export class JobsRepository {
       ids.profile,
     ]);
     await this.insertJob(manager, ids);
+    if (ids.scans) await manager.query(`UPDATE jobs SET scan = 'pending' WHERE id = $1`, [ids.jobId]);
   }
 
   /** For an asset that is there. */

@@ -12,3 +12,8 @@ export interface SegmentSink {
 export class EndedEarly extends Error {
   override readonly name = 'EndedEarly';
 }
+
+/** What the source itself has cannot be served as it is; its message says why, in words. */
+export class CopyUnfit extends Error {
+  override readonly name = 'CopyUnfit';
+}

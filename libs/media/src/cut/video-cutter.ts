@@ -1,8 +1,11 @@
 import type { Readable } from 'node:stream';
+import { requireBox } from '../isobmff/boxes.js';
 import { withEditList } from '../isobmff/edit-list.js';
 import { durationOf, type Fragment, type FragmentSample, isSync, stamp } from '../isobmff/fragment.js';
+import { isIdr, nalLengthSize } from '../isobmff/idr.js';
+import { readAvcC } from '../isobmff/index-reader.js';
 import { readFragments } from './fragments.js';
-import { EndedEarly, type SegmentSink } from './sink.js';
+import { CopyUnfit, EndedEarly, type SegmentSink } from './sink.js';
 
 export interface VideoCut {
   /** Index of the first segment that comes out, and where it and all after it begin, in frames; the last is the end. */
@@ -14,6 +17,9 @@ export interface VideoCut {
   /** Frames that come before `borders[0]` and are dropped: a copied rung always runs from the source's start. */
   skipFrames: number;
 }
+
+/** Enough for what may come before the first slice of a picture. */
+const LEADING_BYTES = 4096;
 
 /**
  * Cuts a video rendition into its planned segments. Each must begin with a sync sample and have exactly
@@ -68,6 +74,7 @@ export async function cutVideo(stream: Readable, cut: VideoCut, sink: SegmentSin
     stamp(fragment, index + 1, BigInt(frame) * BigInt(cut.frameTicks));
     await sink.write(fragment.moof);
     await sink.write(mdatHeader(mediaSize));
+    if (cut.fragments === 'many') await requireIdr(media, init, first.size, sink);
     for await (const part of media) await sink.write(part);
     frame += frames;
     if (frame === end) {
@@ -80,6 +87,27 @@ export async function cutVideo(stream: Readable, cut: VideoCut, sink: SegmentSin
   if (position !== cut.borders.length - 1) {
     throw new EndedEarly(`the encoder ended at frame ${frame}, planned is ${cut.borders.at(-1)}`);
   }
+}
+
+/** Of a copied rung: what was not there yet when it was planned is looked at as it comes by. */
+async function requireIdr(
+  media: AsyncGenerator<Buffer>,
+  init: Buffer | null,
+  size: number,
+  sink: SegmentSink,
+): Promise<void> {
+  const avcC = init && readAvcC(init, requireBox(init, 'moov/trak/mdia/minf/stbl/stsd'));
+  if (!avcC) throw new CopyUnfit('a source without its parameter sets');
+  const head: Buffer[] = [];
+  for (let length = 0; length < Math.min(size, LEADING_BYTES); length += head.at(-1)?.length ?? 0) {
+    const next = await media.next();
+    if (next.done) break;
+    head.push(next.value);
+  }
+  const bytes = Buffer.concat(head);
+  const fits = await isIdr(size, nalLengthSize(avcC), (start, end) => bytes.subarray(start, end));
+  if (!fits) throw new CopyUnfit('a sync sample that is not an IDR picture');
+  await sink.write(bytes);
 }
 
 function firstOf(fragment: Fragment, index: number, open: boolean): FragmentSample {

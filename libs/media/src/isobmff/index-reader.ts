@@ -18,11 +18,21 @@ export interface TrackIndex {
   sync: { ticks: number; delay: number; offset: number; size: number }[];
   /** One past the last byte that a sample needs. */
   endOffset: number;
+  extents: Extent[];
   /** Body of `avcC`, for H.264. */
   avcC: Buffer | null;
   sampleEntries: number;
 }
 
+/** Where the samples of about half a second of decoding lie. */
+export interface Extent {
+  /** Decode time of its first sample, on the clock of the presentation times. */
+  ticks: number;
+  from: number;
+  to: number;
+}
+
+const EXTENT_SECONDS = 0.5;
 const LARGEST_MOOV = 64 * 1024 * 1024;
 const MOST_TOP_BOXES = 1000;
 /** Twelve hours at 115 frames a second; what has more is read as packets, a line at a time. */
@@ -131,6 +141,7 @@ function index(moov: Buffer, trackId: number): TrackIndex | null {
   const result = { start: Number.POSITIVE_INFINITY, end: 0, endOffset: 0 };
   const keyTicks: number[] = [];
   const sync: TrackIndex['sync'] = [];
+  const extents: Extent[] = [];
   let dts = 0;
   for (let i = 0; i < frames; i++) {
     const duration = decode.next();
@@ -141,6 +152,7 @@ function index(moov: Buffer, trackId: number): TrackIndex | null {
     if (ticks < result.start) result.start = ticks;
     if (ticks + duration > result.end) result.end = ticks + duration;
     if (offset + size > result.endOffset) result.endOffset = offset + size;
+    extend(extents, dts - edit.mediaTime + edit.delay, offset, offset + size, timescale * EXTENT_SECONDS);
     if (numbers === null || numbers.at(keyTicks.length) === i + 1) {
       keyTicks.push(ticks);
       if (sync.length < MOST_SYNC_SAMPLES) sync.push({ ticks, delay: composition, offset, size });
@@ -160,9 +172,20 @@ function index(moov: Buffer, trackId: number): TrackIndex | null {
     keyTicks,
     sync,
     endOffset: result.endOffset,
+    extents,
     avcC: readAvcC(moov, stsd),
     sampleEntries: moov.readUInt32BE(stsd.start + 4),
   };
+}
+
+function extend(extents: Extent[], ticks: number, from: number, to: number, length: number): void {
+  const last = extents.at(-1);
+  if (!last || ticks - last.ticks >= length) {
+    extents.push({ ticks, from, to });
+    return;
+  }
+  if (from < last.from) last.from = from;
+  if (to > last.to) last.to = to;
 }
 
 function trackOf(moov: Buffer, root: Box, trackId: number): Box | null {
@@ -202,7 +225,8 @@ function readEdit(
   return null;
 }
 
-function readAvcC(moov: Buffer, stsd: Box): Buffer | null {
+/** Body of `avcC`; null for what is not `avc1`. */
+export function readAvcC(moov: Buffer, stsd: Box): Buffer | null {
   for (const entry of boxesIn(moov, stsd.start + 8, stsd.end)) {
     if (entry.type !== 'avc1') continue;
     const avcC = findBox(moov, 'avcC', { ...entry, start: entry.start + 78 });

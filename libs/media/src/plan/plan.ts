@@ -2,6 +2,7 @@ import type { Quality } from '#contracts';
 import type { Container, InputLimits } from '../ffmpeg/allow-lists.js';
 import type { SourceAnalysis } from '../probe/analyze.js';
 import { audioBorders, gridBorders, keyFrameBorders, targetDuration } from './borders.js';
+import { type ByteRange, bytesBetween } from './byte-needs.js';
 import { frameAt, frameTime, type Grid, planGrid } from './grid.js';
 import { planLadder } from './ladder.js';
 import { toNumber } from './rational.js';
@@ -62,6 +63,8 @@ export interface PlannedSpan {
   seekSeconds: number | null;
   /** Renditions of the span that begin later than it, with their first segment: the rest is another span's. */
   skipTo: Record<string, number>;
+  /** What decoding it reads of the source; null: nobody knows before all of it has arrived. */
+  bytes: ByteRange | null;
   /** Place in `spans` of one that must be done before this one begins: what somebody waits for has the processors. */
   waitsFor: number | null;
 }
@@ -196,8 +199,12 @@ function planWork(
   options: PlanOptions,
 ): PlannedSpan[] {
   const segmentCount = borders.length - 1;
-  const fromStart = { seekSeconds: null, skipTo: {}, waitsFor: null };
-  const whole = { firstSegment: 0, segmentCount, ...fromStart };
+  const timeOf = (segment: number) => frameTime(grid, borders[segment] as number) + zeroSeconds;
+  const { extents } = source.timeline;
+  const bytesTo = (from: number, segment: number) => extents && bytesBetween(extents, from, timeOf(segment));
+  // A follower reads along with the upload, and begins with the first segment's bytes.
+  const opening = { seekSeconds: null, skipTo: {}, waitsFor: null, bytes: bytesTo(0, 1) };
+  const whole = { firstSegment: 0, segmentCount, ...opening };
   const spans: PlannedSpan[] = [];
   const copied = renditions.find((r) => r.mode === 'copy');
   const encoded = renditions.filter((r) => r.kind === 'video' && r.mode === 'encode').map((r) => r.name);
@@ -208,11 +215,11 @@ function planWork(
   let waitsFor: number | null = null;
   if (copied) spans.push({ kind: 'copy', renditions: [copied.name], ...whole });
   if (startsAlone) {
-    const opening = { firstSegment: 0, segmentCount: 1, ...fromStart };
-    if (hasAudio) spans.push({ ...audio, ...opening });
-    waitsFor = spans.push({ kind: 'video', renditions: [lowest], ...opening }) - 1;
+    const first = { firstSegment: 0, segmentCount: 1, ...opening };
+    if (hasAudio) spans.push({ ...audio, ...first });
+    waitsFor = spans.push({ kind: 'video', renditions: [lowest], ...first }) - 1;
     if (hasAudio)
-      spans.push({ ...audio, ...fromStart, firstSegment: 1, segmentCount: segmentCount - 1, waitsFor });
+      spans.push({ ...audio, ...opening, firstSegment: 1, segmentCount: segmentCount - 1, waitsFor });
   } else if (hasAudio) spans.push({ ...audio, ...whole });
   if (encoded.length === 0) return spans;
 
@@ -223,14 +230,14 @@ function planWork(
     source.timeline.keyFrames.map((t) => t - zeroSeconds),
     options.spanSeconds,
   )) {
-    const start = frameTime(grid, borders[range.firstSegment] as number) + zeroSeconds;
-    const seek = keyFrameBefore(source.timeline.keyFrames, start) - margin;
+    const seek = keyFrameBefore(source.timeline.keyFrames, timeOf(range.firstSegment)) - margin;
     spans.push({
       kind: 'video',
       renditions: encoded,
       ...range,
       seekSeconds: range.firstSegment === 0 || seek <= source.timeline.startSeconds ? null : seek,
       skipTo: startsAlone && range.firstSegment === 0 ? { [lowest]: 1 } : {},
+      bytes: bytesTo(seek, range.firstSegment + range.segmentCount),
       waitsFor,
     });
   }

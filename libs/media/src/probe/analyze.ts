@@ -45,12 +45,12 @@ export async function analyzeSource(
       'The file is not a video of a kind that is accepted here (MP4, MOV, 3GP, MKV, WebM, AVI, MPEG-TS, OGG).',
     );
   }
+  // First, because it says at once what has not arrived of it; ffprobe would wait.
+  const moov = container === 'mov' ? await readMoov(source) : null;
   const probe = await probeSource(url, container, options);
   const { video } = probe;
   if (!video)
     throw new SluiceError('no_video_stream', 'The file has no picture in it; a video track is needed.');
-
-  const moov = container === 'mov' ? await readMoov(source) : null;
   const index = moov ? indexTrack(moov, video.id) : null;
   if (index && index.endOffset > source.size) {
     throw new SluiceError(
@@ -94,6 +94,7 @@ function fromIndex(index: TrackIndex): VideoTimeline {
     constantRate: rate && isRate(rate) ? rate : null,
     averageFps: index.frames / (endSeconds - startSeconds),
     keyFrames: index.keyTicks.map(seconds).sort((a, b) => a - b),
+    extents: index.extents.map(({ ticks, from, to }) => ({ seconds: seconds(ticks), from, to })),
   };
 }
 
@@ -130,6 +131,7 @@ async function fromPackets(
     constantRate,
     averageFps: scan.packets / Math.max(endSeconds - startSeconds, 0.001),
     keyFrames: scan.keyTicks.map((ticks) => ticks * tick),
+    extents: null,
   };
 }
 

@@ -1,8 +1,9 @@
+import { isIdr, nalLengthSize } from '../isobmff/idr.js';
 import type { TrackIndex } from '../isobmff/index-reader.js';
 import { planLadder } from '../plan/ladder.js';
 import { toNumber } from '../plan/rational.js';
 import type { ProbedVideo } from './ffprobe.js';
-import type { SourceReader } from './source.js';
+import { NotArrived, type SourceReader } from './source.js';
 import type { VideoTimeline } from './timeline.js';
 
 export interface CopyCandidate {
@@ -22,7 +23,8 @@ const PROFILES = ['Baseline', 'Constrained Baseline', 'Main', 'High'];
  * Why a source can not be served as its own top rung; null when it can. A copied rung is what players
  * get, so everything that an encoded one promises must hold: H.264 4:2:0 8 bit, progressive, upright,
  * square pixels, constant rate, within the top rung's size and rate, GOPs of at most 6 s, and every sync
- * sample an IDR picture (open-GOP I frames are flagged as sync samples, too).
+ * sample an IDR picture (open-GOP I frames are flagged as sync samples, too). Samples that have not arrived
+ * yet are looked at when they are copied.
  */
 export async function findObstacle(candidate: CopyCandidate): Promise<string | null> {
   const { index } = candidate;
@@ -68,41 +70,27 @@ function ofIndex(index: TrackIndex, timeline: VideoTimeline): string | null {
   return null;
 }
 
-const [NAL_IDR, NAL_SEI, NAL_AUD, NAL_FILLER] = [5, 6, 9, 12];
-const MOST_LEADING_NALS = 16;
 const READS_AT_ONCE = 8;
+const NOT_IDR = 'a sync sample that is not an IDR picture';
 
 async function obstacleInSamples(
   { source, limitMs }: CopyCandidate,
   index: TrackIndex,
   avcC: Buffer,
 ): Promise<string | null> {
-  const lengthSize = ((avcC[4] ?? 3) & 3) + 1;
+  const lengthSize = nalLengthSize(avcC);
   const until = performance.now() + limitMs;
   for (let i = 0; i < index.sync.length; i += READS_AT_ONCE) {
     if (performance.now() > until) return 'key frames that take too long to look at';
     const batch = index.sync.slice(i, i + READS_AT_ONCE);
-    const found = await Promise.all(batch.map((sample) => isIdr(source, sample, lengthSize)));
-    if (found.includes(false)) return 'a sync sample that is not an IDR picture';
+    const looks = batch.map(({ offset, size }) =>
+      isIdr(size, lengthSize, (start, end) => source.read(offset + start, offset + end)),
+    );
+    for (const look of await Promise.allSettled(looks)) {
+      if (look.status === 'fulfilled' && !look.value) return NOT_IDR;
+      if (look.status === 'rejected' && !(look.reason instanceof NotArrived)) throw look.reason;
+      if (look.status === 'rejected') return null;
+    }
   }
   return null;
-}
-
-/** The first slice of the sample decides; only SEI, AUD and filler may come before it (avc1 has its parameter sets in avcC). */
-async function isIdr(
-  source: SourceReader,
-  sample: { offset: number; size: number },
-  lengthSize: number,
-): Promise<boolean> {
-  let at = sample.offset;
-  const end = sample.offset + sample.size;
-  for (let n = 0; n < MOST_LEADING_NALS && at + lengthSize < end; n++) {
-    const header = await source.read(at, at + lengthSize + 1);
-    if (header.length <= lengthSize) return false;
-    const type = (header[lengthSize] as number) & 0x1f;
-    if (type === NAL_IDR) return true;
-    if (type !== NAL_SEI && type !== NAL_AUD && type !== NAL_FILLER) return false;
-    at += lengthSize + header.readUIntBE(0, lengthSize);
-  }
-  return false;
 }

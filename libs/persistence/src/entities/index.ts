@@ -48,6 +48,13 @@ export class Job extends Timestamps {
   @Column('jsonb', { nullable: true }) plan: unknown;
   @Column('integer', { name: 'plan_lease', default: 0 }) planLease: number;
   @Column('timestamptz', { name: 'plan_lease_expires_at', nullable: true }) planLeaseExpiresAt: Date | null;
+  /** Bytes of the source that planning waits for. */
+  @Column('bigint', { name: 'plan_from', default: 0 }) planFrom: number;
+  @Column('bigint', { name: 'plan_to', default: 1 }) planTo: number;
+  /** The end of the source is not known yet: segments are planned as its bytes arrive. */
+  @Column('boolean', { name: 'plan_open', default: false }) planOpen: boolean;
+  /** Why the source's own pictures are not served, found after they had been planned to be. */
+  @Column('text', { name: 'copy_denied', nullable: true }) copyDenied: string | null;
   @Column('text', { name: 'error_code', nullable: true }) errorCode: ErrorCode | null;
   @Column('text', { name: 'error_message', nullable: true }) errorMessage: string | null;
   @Column('jsonb', { nullable: true }) result: unknown;
@@ -178,6 +185,11 @@ export class Span extends Timestamps {
   @Column('integer', { name: 'segment_count', nullable: true }) segmentCount: number | null;
   @Column('jsonb') params: Record<string, unknown>;
   @Column('text', { default: 'pending' }) status: SpanStatus;
+  /** The bytes that it needs are confirmed. */
+  @Column('boolean', { default: false }) released: boolean;
+  /** Those bytes; null: all of the source. */
+  @Column('bigint', { name: 'bytes_from', nullable: true }) bytesFrom: number | null;
+  @Column('bigint', { name: 'bytes_to', nullable: true }) bytesTo: number | null;
   @Column('integer', { default: 0 }) attempts: number;
   @Column('integer', { name: 'unclean_deaths', default: 0 }) uncleanDeaths: number;
   @Column('text', { name: 'lease_owner', nullable: true }) leaseOwner: string | null;

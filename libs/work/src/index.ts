@@ -1,0 +1,5 @@
+export * from './bytes.js';
+export * from './drop-derived.js';
+export * from './plans.js';
+export * from './release.js';
+export * from './span-entries.js';
