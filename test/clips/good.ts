@@ -172,3 +172,18 @@ export const COPIED: Clip[] = [
 ];
 
 export const GOOD: Clip[] = [...TIMED, ...SHAPED, ...CONTAINED, ...COPIED];
+
+const LONGER: Picture = { ...SMALL, frames: 200 };
+
+/** Long enough to be played while the rest of them is sent. */
+export const OVERLAPPED: (Clip & { order: 'ends-first' | 'in-order' })[] = [
+  { ...clip('longer', { picture: LONGER }), order: 'in-order' },
+  {
+    ...clip('longer-moov-last', { picture: LONGER, encode: [...H264, ...B_FRAMES, '-g', '300', ...AAC] }),
+    order: 'ends-first',
+  },
+  {
+    ...clip('longer-fit', { picture: { ...FIT, frames: 192 }, encode: [...fitEncode, ...FRONT], fit: true }),
+    order: 'ends-first',
+  },
+];
