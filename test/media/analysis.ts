@@ -19,6 +19,9 @@ export const analysis = (change: Partial<SourceAnalysis> = {}): SourceAnalysis =
     averageRate: { num: 30, den: 1 },
     interlaced: false,
     transfer: '',
+    primaries: '',
+    matrix: '',
+    range: '',
   },
   timeline: {
     startTicks: 0,

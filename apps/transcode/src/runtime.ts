@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Environment } from '#config';
 import type { FactPublisher } from '#events';
-import { ffmpegVersion } from '#media';
+import { ffmpegAbilities, ffmpegVersion, missingToneMapping } from '#media';
 import type { Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import { type Consumer, consume, type QueueProducer } from '#queue';
@@ -57,7 +57,7 @@ export class Runtime implements OnModuleDestroy {
 
   /** `address`: where segment-upload reaches this process. */
   async start(address: string): Promise<void> {
-    this.identity.ffmpegVersion = await ffmpegVersion(this.environment.FFMPEG_PATH);
+    await this.learnEncoder();
     await this.resources.scratch.prepare();
     await this.resources.sources.start();
     await this.registry.register(address);
@@ -75,6 +75,14 @@ export class Runtime implements OnModuleDestroy {
       consume('span', this.spans.handle, options(this.environment.SPAN_CONCURRENCY)),
     ];
     this.reconciler.start();
+  }
+
+  private async learnEncoder(): Promise<void> {
+    const path = this.environment.FFMPEG_PATH;
+    this.identity.ffmpegVersion = await ffmpegVersion(path);
+    this.identity.abilities = await ffmpegAbilities(path);
+    const missing = missingToneMapping(this.identity.abilities);
+    if (missing.length > 0) this.logger.warn({ missing }, 'this ffmpeg cannot convert HDR; such videos fail');
   }
 
   /** Throws while work could not be done here. */

@@ -79,6 +79,7 @@ const ERRORS = {
   source_bit_rate_too_high: 'unsupported',
   source_bit_rate_too_low: 'unsupported',
   source_frame_rate_too_high: 'unsupported',
+  hdr_not_supported: 'unsupported',
   probe_timeout: 'internal',
   probe_out_of_memory: 'unsupported',
   malware_found: 'unsupported',

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
 import { type ErrorCode, type PlanPayload, SluiceError } from '#contracts';
 import type { FactPublisher } from '#events';
-import { analyzeSource, NotArrived, type Plan, planJob } from '#media';
+import { analyzeSource, assertAble, NotArrived, type Plan, planJob } from '#media';
 import type { Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import type { Handler, QueueProducer } from '#queue';
@@ -12,6 +12,7 @@ import { ChunkedSource } from '../source/chunked-source.js';
 import { SourceServer } from '../source/source-server.js';
 import { JobEnded, Lease } from '../spans/lease.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER, STORE } from '../tokens.js';
+import { WorkerIdentity } from '../worker-identity.js';
 import { type PlanClaim, PlanRepository } from './plan.repository.js';
 import { sourceLimits } from './source-limits.js';
 
@@ -29,6 +30,7 @@ export class Planner {
     @Inject(DATA_SOURCE) private readonly dataSource: DataSource,
     @Inject(STORE) private readonly store: ObjectStore,
     @Inject(SourceServer) private readonly sources: SourceServer,
+    @Inject(WorkerIdentity) private readonly worker: WorkerIdentity,
   ) {}
 
   /** Throws NotArrived where the upload has not brought what it must read. */
@@ -51,6 +53,7 @@ export class Planner {
         preset: this.environment.ENCODER_PRESET,
         threads: this.environment.ENCODER_THREADS,
       });
+      assertAble(plan, this.worker.abilities);
       return { plan, copyObstacle: analysis.copyObstacle };
     } catch (error) {
       throw signal.aborted || published.signal.aborted ? error : (published.failure() ?? error);

@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
 import { SluiceError } from '#contracts';
 import {
+  assertAble,
   audioRun,
   CopyUnfit,
   copyRun,
@@ -56,6 +57,7 @@ export class SpanRunner {
   async run(span: ClaimedSpan, signal: AbortSignal): Promise<void> {
     const outputs = missingOutputs(span);
     if (outputs.length === 0) return;
+    assertAble(span.plan, this.worker.abilities);
     const source = await ChunkedSource.open(this.dataSource, this.store, span.jobId);
     const published = this.sources.publish(source, PATIENCE_MS);
     const ended = AbortSignal.any([signal, published.signal]);

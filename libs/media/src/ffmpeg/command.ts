@@ -3,6 +3,7 @@ import { AAC_FRAME } from '../plan/borders.js';
 import { frameTime } from '../plan/grid.js';
 import type { Plan, PlannedRendition } from '../plan/plan.js';
 import { DEFAULT_INPUT_LIMITS, inputGuards } from './allow-lists.js';
+import { colorConversion, encoderTags, frameTags, scaleOptions } from './color-filters.js';
 
 /**
  * Builds every ffmpeg command line; the only file that knows fluent-ffmpeg, which is archived and is
@@ -91,27 +92,44 @@ export function videoRun(plan: Plan, run: VideoRun): string[] {
  */
 function videoFilters(plan: Plan, run: VideoRun): string[] {
   const { fps } = plan.grid;
+  const { color } = plan.video;
   const first = Math.min(...run.outputs.map((output) => output.firstSegment));
   const startFrame = plan.borders[first] as number;
   const endFrame = plan.borders[run.endSegment] as number;
   const isLast = run.endSegment === plan.borders.length - 1;
   const source = [
     `[0:${plan.video.streamIndex}]setpts=PTS-(${plan.video.zeroTicks})`,
-    ...(plan.video.deinterlace ? ['bwdif=mode=send_frame'] : []),
+    ...deinterlace(plan.video.deinterlace),
     `fps=fps=${fps.num}/${fps.den}${run.seekSeconds === null ? ':start_time=0' : ''}`,
     // A stream may end a little before its header says; more than a second is an error that the cutter sees.
     ...(isLast ? [`tpad=stop_mode=clone:stop=${plan.video.holdEnd + Math.ceil(fps.num / fps.den)}`] : []),
     `trim=start_pts=${startFrame}:end_pts=${endFrame}`,
+    ...conversionFor(plan, run.outputs),
     `split=${run.outputs.length}${run.outputs.map((_, i) => `[s${i}]`).join('')}`,
   ].join(',');
   const rungs = run.outputs.map((output, i) => {
     const ownStart = plan.borders[output.firstSegment] as number;
     return [
       `[s${i}]${ownStart > startFrame ? `trim=start_pts=${ownStart},` : ''}`,
-      `scale=${output.rendition.width}:${output.rendition.height}:flags=bicubic,setsar=1,format=yuv420p[v${i}]`,
+      `scale=${output.rendition.width}:${output.rendition.height}:flags=bicubic${color ? scaleOptions(color) : ''}`,
+      `,setsar=1,format=yuv420p${color ? `,${frameTags(color)}` : ''}[v${i}]`,
     ].join('');
   });
   return [source, ...rungs];
+}
+
+/** One picture of each two fields: the grid stays that of the frames. The first field's place is what each frame says. */
+const deinterlace = (which: Plan['video']['deinterlace']): string[] =>
+  which ? [`bwdif=mode=send_frame${which === 'flagged' ? ':deint=interlaced' : ''}`] : [];
+
+/** Costs more than all else, so it is done once, on pictures that are no larger than the largest rung of the run. */
+function conversionFor({ video: { color } }: Plan, outputs: VideoOutput[]): string[] {
+  const filters = color ? colorConversion(color) : [];
+  const widest = Math.max(...outputs.map(({ rendition }) => rendition.width ?? 0));
+  const largest = outputs.find(({ rendition }) => rendition.width === widest)?.rendition;
+  return filters.length === 0 || !largest
+    ? []
+    : [`scale=${largest.width}:${largest.height}:flags=bicubic`, ...filters];
 }
 
 /** Part of a rendition's encoder fingerprint, so the order and every value count. */
@@ -122,6 +140,7 @@ export function encoderOptions(plan: Plan, rendition: PlannedRendition): string[
     ...['-maxrate', String(rendition.maxRate), '-bufsize', String(rendition.maxRate)],
     ...['-threads', String(encoder.threads), '-forced-idr', '1'],
     ...['-x264-params', 'keyint=infinite:scenecut=0:open-gop=0'],
+    ...(plan.video.color ? encoderTags(plan.video.color) : []),
   ];
 }
 

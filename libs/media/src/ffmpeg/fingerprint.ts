@@ -25,7 +25,7 @@ export function encoderFingerprint(version: string, plan: Plan, rendition: Plann
         : [
             ...encoderOptions(plan, rendition),
             `${rendition.width}x${rendition.height}`,
-            JSON.stringify(plan.grid),
+            JSON.stringify([plan.grid, plan.video.deinterlace, plan.video.color ?? null]),
           ];
   return createHash('sha256')
     .update([version, ...parameters].join('\n'))

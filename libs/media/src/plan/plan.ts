@@ -3,6 +3,7 @@ import type { Container, InputLimits } from '../ffmpeg/allow-lists.js';
 import type { SourceAnalysis } from '../probe/analyze.js';
 import { audioBorders, gridBorders, keyFrameBorders, targetDuration } from './borders.js';
 import { type ByteRange, bytesBetween } from './byte-needs.js';
+import { type ColorPlan, planColor } from './color.js';
 import { frameAt, frameTime, type Grid, planGrid } from './grid.js';
 import { planLadder } from './ladder.js';
 import { toNumber } from './rational.js';
@@ -21,7 +22,10 @@ export interface Plan {
     streamIndex: number;
     /** Time 0 in ticks of the stream, which the filters count in. */
     zeroTicks: number;
-    deinterlace: boolean;
+    /** `flagged`: those frames that say so. */
+    deinterlace: boolean | 'flagged';
+    /** Older plans have none: their pictures keep what they are, unsaid. */
+    color?: ColorPlan;
     /** Frames of the grid that the first frame is held before the stream begins, and the last after it ends. */
     holdEnd: number;
     holdStart: boolean;
@@ -137,6 +141,7 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
       streamIndex: source.video.index,
       zeroTicks,
       deinterlace: source.video.interlaced,
+      color: planColor(source.video),
       holdStart: audioLeads,
       holdEnd: Math.max(0, frames - frameAt(grid, timeline.endSeconds - zeroSeconds)),
     },

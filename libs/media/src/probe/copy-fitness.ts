@@ -1,5 +1,6 @@
 import { isIdr, nalLengthSize } from '../isobmff/idr.js';
 import type { TrackIndex } from '../isobmff/index-reader.js';
+import { isHdr } from '../plan/color.js';
 import { planLadder } from '../plan/ladder.js';
 import { toNumber } from '../plan/rational.js';
 import type { ProbedVideo } from './ffprobe.js';
@@ -38,8 +39,8 @@ function ofHeader({ video, timeline, bitRate }: CopyCandidate): string | null {
   if (video.codec !== 'h264' || !PROFILES.includes(video.profile))
     return `codec ${video.codec} ${video.profile}`;
   if (video.pixelFormat !== 'yuv420p') return `pixel format ${video.pixelFormat}`;
-  if (video.interlaced) return 'interlaced';
-  if (['smpte2084', 'arib-std-b67'].includes(video.transfer)) return `transfer ${video.transfer}`;
+  if (video.interlaced === true) return 'interlaced';
+  if (isHdr(video)) return `transfer ${video.transfer}`;
   if (video.rotation !== 0) return 'rotated';
   if (video.sampleAspect.num !== video.sampleAspect.den) return 'pixels that are not square';
   if (!timeline.constantRate || toNumber(timeline.constantRate) > 60)

@@ -18,8 +18,14 @@ export interface ProbedVideo {
   timeBase: Rational;
   nominalRate: Rational | null;
   averageRate: Rational | null;
-  interlaced: boolean;
+  /** `flagged`: the header does not say, but frames of this codec may. */
+  interlaced: boolean | 'flagged';
+  /** As ffprobe names them; empty when the file does not say. */
   transfer: string;
+  primaries: string;
+  matrix: string;
+  /** `pc`: 0 to 255. */
+  range: string;
 }
 
 export interface ProbedAudio {
@@ -38,12 +44,13 @@ export interface Probe {
   audio: ProbedAudio | null;
 }
 
+const MAY_BE_INTERLACED = ['mpeg2video', 'mpeg4', 'h264', 'hevc', 'dvvideo', 'prores', 'mjpeg'];
 const LARGEST_ANSWER = 1024 * 1024;
 
 /** Only what is read below: a file may carry tags of any length. */
 const ENTRIES = [
   'stream=index,id,codec_type,codec_name,profile,pix_fmt,width,height,sample_aspect_ratio,time_base',
-  'r_frame_rate,avg_frame_rate,field_order,color_transfer,channels',
+  'r_frame_rate,avg_frame_rate,field_order,color_range,color_space,color_transfer,color_primaries,channels',
 ].join(',');
 const SHOWN = `${ENTRIES}:stream_disposition=attached_pic,default:stream_tags=language:stream_side_data=rotation:format=duration,bit_rate`;
 
@@ -93,7 +100,10 @@ interface RawStream {
   r_frame_rate?: string;
   avg_frame_rate?: string;
   field_order?: string;
+  color_range?: string;
+  color_space?: string;
   color_transfer?: string;
+  color_primaries?: string;
   channels?: number;
   disposition?: { attached_pic?: number; default?: number };
   tags?: { language?: string };
@@ -137,6 +147,10 @@ function readProbe(raw: RawProbe, limits: SourceLimits): Probe {
   };
 }
 
+const isInterlaced = ({ field_order = 'unknown', codec_name = '' }: RawStream) =>
+  ['tt', 'bb', 'tb', 'bt'].includes(field_order) ||
+  (field_order === 'unknown' && MAY_BE_INTERLACED.includes(codec_name) && 'flagged');
+
 const streamId = (stream: RawStream) => Number.parseInt(stream.id ?? '0', 16) || 0;
 
 function readVideo(stream: RawStream, limits: SourceLimits): ProbedVideo {
@@ -156,7 +170,10 @@ function readVideo(stream: RawStream, limits: SourceLimits): ProbedVideo {
     timeBase: parseRational(stream.time_base) ?? { num: 1, den: 90_000 },
     nominalRate: parseRational(stream.r_frame_rate),
     averageRate: parseRational(stream.avg_frame_rate),
-    interlaced: ['tt', 'bb', 'tb', 'bt'].includes(stream.field_order ?? ''),
+    interlaced: isInterlaced(stream),
     transfer: stream.color_transfer ?? '',
+    primaries: stream.color_primaries ?? '',
+    matrix: stream.color_space ?? '',
+    range: stream.color_range ?? '',
   };
 }
