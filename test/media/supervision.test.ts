@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -37,9 +37,16 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const limits = { limitMs: 60_000, stall: { graceMs: 100, stallMs: 600 } };
+/** What still runs in the session that a run leads, whatever group it is in. */
+const leftOf = (session: number): string[] =>
+  execFileSync('ps', ['-A', '-o', 'sess=,stat=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => new RegExp(`^\\s*${session}\\s+[^Z]`).test(line));
 
-describe('a supervised run', () => {
+const stall = { graceMs: 100, stallMs: 1000, measure: 'out_time_us' } as const;
+const limits = { limitMs: 60_000, stall };
+
+describe.concurrent('a supervised run', () => {
   it('S4-08 is killed when it reports once and then hangs, and is really gone', async () => {
     const tool = await standIn('hangs', 'echo out_time_us=1000; sleep 600');
     await expect(runTool(tool.path, [], limits)).rejects.toMatchObject({ code: 'encode_stalled' });
@@ -49,11 +56,27 @@ describe('a supervised run', () => {
   it('S4-02 counts only growth: a repeated number is no progress', async () => {
     const tool = await standIn(
       'repeats',
-      'while true; do echo total_size=1000; echo out_time_us=5; sleep 0.1; done',
+      'while true; do echo total_size=N/A; echo out_time_us=5; sleep 0.1; done',
     );
     const error = await runTool(tool.path, [], limits).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(SluiceError);
-    expect((error as SluiceError).details).toMatchObject({ last_out_time_us: 5 });
+    expect((error as SluiceError).details).toMatchObject({ last_out_time_us: 5, last_total_size: null });
+    expect((error as SluiceError).details?.stalled_ms).toBeGreaterThan(stall.stallMs);
+  });
+
+  it('S4-02 an encoder that writes bytes and does not get on in time hangs; a copy goes by its bytes', async () => {
+    const script = (unit: string, other: string) =>
+      `for i in 1 2 3 4 5 6 7 8; do echo ${unit}=$i; echo ${other}; sleep 0.2; done; sleep 600`;
+    const encoder = await standIn('no-time', script('total_size', 'out_time_us=N/A'));
+    const encoding = await runTool(encoder.path, [], limits).catch((e: unknown) => e);
+    expect(encoding).toMatchObject({ code: 'encode_stalled' });
+    expect((encoding as SluiceError).details?.last_total_size).toBeLessThan(8);
+    const copier = await standIn('no-bytes', script('total_size', 'out_time_us=7'));
+    const copying = await runTool(copier.path, [], {
+      ...limits,
+      stall: { ...stall, measure: 'total_size' },
+    }).catch((e: unknown) => e);
+    expect((copying as SluiceError).details).toMatchObject({ last_total_size: 8, last_out_time_us: 7 });
   });
 
   it('S4-02 leaves a run alone that grows, and one that we hold ourselves', async () => {
@@ -63,19 +86,35 @@ describe('a supervised run', () => {
     await runTool(held.path, [], { ...limits, isHeld: () => true });
   });
 
-  it('kills one that ignores SIGTERM', async () => {
-    const tool = await standIn('stubborn', "trap '' TERM; while true; do sleep 0.1; done");
+  it('S4-02 S4-03 being held now and then stops the clocks and does not set them back', async () => {
+    const tool = await standIn('now-and-then', 'sleep 600');
+    let asked = 0;
+    const isHeld = () => asked++ % 2 === 0;
+    const late = { ...stall, graceMs: 600, stallMs: 600 };
+    await expect(runTool(tool.path, [], { ...limits, stall: late, isHeld })).rejects.toMatchObject({
+      code: 'encode_stalled',
+      options: { details: { stalled_ms: 750 } },
+    });
+    // Ticks of 250 ms, every second of them held: two within the grace, three until the stall.
+    expect(asked).toBe(10);
+  });
+
+  it('kills one that ignores SIGTERM, with the child that does', async () => {
+    const tool = await standIn(
+      'stubborn',
+      "trap '' TERM; (trap '' TERM; while true; do sleep 0.1; done) & while true; do sleep 0.1; done",
+    );
     const abort = new AbortController();
     const run = runTool(tool.path, [], { limitMs: 60_000, signal: abort.signal });
     const pid = await tool.pid();
     abort.abort(new Error('enough'));
     await expect(run).rejects.toThrow('enough');
-    expect(isAlive(pid)).toBe(false);
+    expect(leftOf(pid)).toEqual([]);
   });
 
   it('kills one that is stopped and so writes no line at all', async () => {
     const tool = await standIn('stopped', 'echo out_time_us=1; sleep 600');
-    const run = runTool(tool.path, [], { ...limits, stall: { graceMs: 0, stallMs: 1500 } });
+    const run = runTool(tool.path, [], { ...limits, stall: { ...stall, graceMs: 0, stallMs: 1500 } });
     const pid = await tool.pid();
     process.kill(pid, 'SIGSTOP');
     await expect(run).rejects.toMatchObject({ code: 'encode_stalled' });
@@ -95,7 +134,37 @@ describe('a supervised run', () => {
     );
     abort.abort(new Error('enough'));
     await expect(run).rejects.toThrow('enough');
-    await waitFor(() => !isAlive(child), { what: 'the child to be gone', timeoutMs: 5000 });
+    expect(isAlive(child)).toBe(false);
+  });
+
+  it('S4-07 that ends well and leaves children behind, who hold its output open, ends all the same, and so do they', async () => {
+    const tool = await standIn('leaver', 'set -m; sleep 600 & (trap "" TERM; exec sleep 600) & echo bye');
+    const lines: string[] = [];
+    await runTool(tool.path, [], { limitMs: 60_000, onLine: (line) => lines.push(line) });
+    expect(lines).toEqual(['bye']);
+    expect(leftOf(await tool.pid())).toEqual([]);
+  });
+
+  it('S4-07 ends with the error of whoever reads its lines', async () => {
+    const tool = await standIn('misread', 'echo nonsense; sleep 600');
+    const onLine = (line: string) => {
+      throw new Error(`what is ${line}?`);
+    };
+    await expect(runTool(tool.path, [], { limitMs: 60_000, onLine })).rejects.toThrow('what is nonsense?');
+    expect(leftOf(await tool.pid())).toEqual([]);
+  });
+
+  it.each([
+    ['stderr', 'yes "a complaint about nothing" >&2'],
+    ['stdout', 'yes out_time_us=5'],
+    ['stdout, without a line’s end', 'yes | tr -d "\\n"'],
+  ])('S4-08 that floods %s is watched all the same, and its flood is not kept', async (where, script) => {
+    const tool = await standIn(`floods-${where.replace(/\W/g, '')}`, script);
+    const before = process.memoryUsage().rss;
+    const error = await runTool(tool.path, [], limits).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'encode_stalled' });
+    expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 ** 2);
+    expect(leftOf(await tool.pid())).toEqual([]);
   });
 
   it('S4-03 ends when its working time is over', async () => {

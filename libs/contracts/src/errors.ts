@@ -87,6 +87,7 @@ const ERRORS = {
   encode_failed: 'internal',
   encode_stalled: 'internal',
   encode_timeout: 'internal',
+  encode_out_of_memory: 'internal',
   segments_missing: 'internal',
   // segments and media
   segment_not_found: 'not_found',

@@ -5,6 +5,7 @@ export * from './dash/index.js';
 export * from './ffmpeg/abilities.js';
 export * from './ffmpeg/allow-lists.js';
 export * from './ffmpeg/command.js';
+export * from './ffmpeg/failure.js';
 export * from './ffmpeg/fingerprint.js';
 export * from './ffmpeg/supervised.js';
 export * from './hls/index.js';

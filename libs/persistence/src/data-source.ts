@@ -8,6 +8,7 @@ import { Dedup1700000200000 } from './migrations/1700000200000-dedup.js';
 import { Scan1700000300000 } from './migrations/1700000300000-scan.js';
 import { Batches1700000400000 } from './migrations/1700000400000-batches.js';
 import { Overlap1700000500000 } from './migrations/1700000500000-overlap.js';
+import { Stalls1700000600000 } from './migrations/1700000600000-stalls.js';
 
 const INT8_OID = 20;
 // Sizes, offsets and ticks stay below 2^53, so BIGINT may be a number.
@@ -34,6 +35,7 @@ export function dataSourceOptions(config: {
       Scan1700000300000,
       Batches1700000400000,
       Overlap1700000500000,
+      Stalls1700000600000,
     ],
     migrationsTransactionMode: 'all',
     synchronize: false,

@@ -14,6 +14,8 @@ export interface SinkContext {
   encoder: string;
   /** The init segment that the rendition has already; another one is refused. */
   storedInit: { sha256: string; encoder: string } | null;
+  /** Of all segments of this run; an encoder that writes more is not doing what it was told. */
+  maxBytes: number;
   announce: (payload: SegmentPayload) => Promise<void>;
 }
 
@@ -23,6 +25,7 @@ export class ScratchSink implements SegmentSink {
   private hash: Hash = createHash('sha256');
   private size = 0;
   private index = 0;
+  private written = 0;
 
   constructor(private readonly context: SinkContext) {}
 
@@ -58,6 +61,8 @@ export class ScratchSink implements SegmentSink {
   }
 
   async write(bytes: Buffer): Promise<void> {
+    this.written += bytes.length;
+    if (this.written > this.context.maxBytes) throw tooMuch(this.context);
     this.hash.update(bytes);
     this.size += bytes.length;
     await this.file?.write(bytes);
@@ -101,3 +106,8 @@ export class ScratchSink implements SegmentSink {
     return join(this.context.handover.dir, `${this.context.rendition}-${index < 0 ? 'init' : index}`);
   }
 }
+
+const tooMuch = ({ rendition, maxBytes }: SinkContext) =>
+  new SluiceError('encode_failed', 'Converting this video gave far more data than it may; it was stopped.', {
+    details: { rendition, max_bytes: maxBytes },
+  });

@@ -1,3 +1,5 @@
+import type { CopyStrategy } from '#media';
+
 /** `spans.params`: what a span needs beyond the columns. */
 export interface SpanParams {
   /** Where decoding begins, seconds on the source's clock; null: at its start. */
@@ -6,4 +8,6 @@ export interface SpanParams {
   skipTo: Record<string, number>;
   /** Position of the job's span that must be done before this one may be claimed; null: none. */
   waitsFor: number | null;
+  /** How a copied rung is copied; the first way where nothing is said. */
+  copyStrategy?: CopyStrategy;
 }

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
-import { SluiceError } from '#contracts';
 import {
   assertAble,
   audioRun,
@@ -12,7 +11,6 @@ import {
   EndedEarly,
   encoderFingerprint,
   runTool,
-  ToolError,
   videoRun,
 } from '#media';
 import type { DataSource } from '#persistence';
@@ -25,7 +23,10 @@ import { type Published, SourceServer } from '../source/source-server.js';
 import { DATA_SOURCE, ENVIRONMENT, SCRATCH, STORE } from '../tokens.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { EncoderSockets } from './encoder-sockets.js';
+import { explainFailure } from './failures.js';
+import { outputQuota } from './output-quota.js';
 import { endOf, type MissingOutput, missingOutputs } from './outputs.js';
+import { strategyOf } from './remux-ladder.js';
 import type { ClaimedSpan } from './span.repository.js';
 
 const AUDIO_FRAME_TICKS = 1024;
@@ -104,14 +105,16 @@ export class SpanRunner {
         stall: {
           graceMs: this.environment.FFMPEG_STALL_GRACE_SECONDS * 1000,
           stallMs: this.environment.FFMPEG_STALL_SECONDS * 1000,
+          measure: span.kind === 'copy' ? 'total_size' : 'out_time_us',
         },
+        memoryBytes: this.environment.ENCODE_MEMORY_MB * 1024 ** 2,
         nice: makesPlayable(span) ? NICE.first : NICE.others,
         isHeld: () => handover.isHeld() || source.published.isWaiting(),
       });
       const [ran, cut] = await Promise.allSettled([tool, allUnless(tool, cutters)]);
       // A cutter's own error is the cause of ffmpeg's broken pipe; where the stream just ended, ffmpeg knows why.
-      if (ran.status === 'rejected') throw explain(ran.reason);
-      if (cut.status === 'rejected') throw explain(cut.reason);
+      if (ran.status === 'rejected') throw explainFailure(ran.reason);
+      if (cut.status === 'rejected') throw explainFailure(cut.reason);
     } finally {
       await sockets.close();
     }
@@ -132,6 +135,7 @@ export class SpanRunner {
       rendition: rendition.name,
       encoder: encoderFingerprint(this.worker.ffmpegVersion, plan, rendition),
       storedInit: span.inits.get(rendition.name) ?? null,
+      maxBytes: outputQuota(span, rendition),
       announce: (payload) => this.scratch.announce(payload, span.priority),
     });
     const range = (borders: number[]) => borders.slice(firstSegment, endOf(span) + 1);
@@ -184,7 +188,7 @@ const skippedFrames = (span: ClaimedSpan, { rendition, firstSegment }: MissingOu
 function commandFor(span: ClaimedSpan, outputs: MissingOutput[], targets: string[], url: string): string[] {
   const target = targets[0] as string;
   if (span.kind === 'audio') return audioRun(span.plan, url, target, endOf(span));
-  if (span.kind === 'copy') return copyRun(span.plan, url, target);
+  if (span.kind === 'copy') return copyRun(span.plan, url, target, strategyOf(span));
   return videoRun(span.plan, {
     source: url,
     seekSeconds: span.params.seekSeconds,
@@ -208,15 +212,4 @@ function allUnless(tool: Promise<unknown>, cutters: Promise<void>[]): Promise<un
     tool.catch(reject);
   });
   return Promise.race([Promise.all(cutters), failed]);
-}
-
-/** ffmpeg's own words are for the operator; the uploader gets a sentence. */
-function explain(error: unknown): unknown {
-  const message = 'The video could not be converted; a part of it may be damaged.';
-  if (error instanceof EndedEarly) return new SluiceError('encode_failed', message, { cause: error });
-  if (!(error instanceof ToolError)) return error;
-  return new SluiceError('encode_failed', message, {
-    cause: error,
-    details: { exit_code: error.exitCode, signal: error.signalName, stderr: error.stderr.slice(-2000) },
-  });
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
 import { type ErrorCode, SluiceError, type SpanPayload } from '#contracts';
 import type { FactPublisher } from '#events';
-import { CopyUnfit, NotArrived } from '#media';
+import { NotArrived } from '#media';
 import { count, type Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import type { Handler, QueueProducer } from '#queue';
@@ -10,6 +10,7 @@ import { enqueuePlanIfDue, enqueueSpans, releaseSpans } from '#work';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER } from '../tokens.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { JobEnded, Lease } from './lease.js';
+import { nextStep, strategyOf } from './remux-ladder.js';
 import { type ClaimedSpan, SpanRepository } from './span.repository.js';
 import { SpanRunner } from './span-runner.js';
 
@@ -87,8 +88,14 @@ export class SpanProcessor {
       await releaseSpans(this.dataSource.manager, this.producer, span.jobId);
       return undefined;
     }
-    if (error instanceof CopyUnfit) {
-      await this.giveUpCopy(span, error.message);
+    const step = nextStep(span, error);
+    if (step.kind === 'strategy') {
+      this.logger.warn({ ...ids, err: error }, 'the source is copied with regenerated times');
+      await this.spans.copyInstead(span, step.strategy);
+      return { retryInMs: 0 };
+    }
+    if (step.kind === 'transcode') {
+      await this.giveUpCopy(span, step.reason);
       return undefined;
     }
     this.logger.error(
@@ -100,7 +107,7 @@ export class SpanProcessor {
       await this.spans.release(span);
       return { retryInMs: COME_BACK_MS };
     }
-    if (code === 'encode_stalled') countStall(span);
+    if (code === 'encode_stalled') this.noteStall(span, error as SluiceError);
     const message = error instanceof SluiceError ? error.message : 'The video could not be converted.';
     if (span.attempts + 1 < ATTEMPTS) {
       await this.spans.release(span, { code, message });
@@ -117,6 +124,15 @@ export class SpanProcessor {
     await enqueuePlanIfDue(this.dataSource.manager, this.producer, this.environment, span.jobId);
   }
 
+  /** S4-04 S4-06 */
+  private noteStall(span: ClaimedSpan, { details }: SluiceError): void {
+    countStall(span);
+    this.logger.warn(
+      { job_id: span.jobId, span_id: span.id, kind: span.kind, attempt: span.attempts + 1, ...details },
+      'a run made no progress and was killed',
+    );
+  }
+
   private async fail(span: ClaimedSpan, code: ErrorCode, message: string): Promise<void> {
     const failed = await this.spans.failWithJob(span, { code, message });
     if (!failed) return;
@@ -125,8 +141,8 @@ export class SpanProcessor {
   }
 }
 
-/** S4-06: a copied rung is a remux, of which there is one strategy. */
-function countStall({ kind }: ClaimedSpan): void {
-  if (kind === 'copy') count('sluice_vod_remux_stalls_total', { strategy: 'default' });
-  else count('sluice_ffmpeg_stalls_total', { kind });
+/** S4-06 */
+function countStall(span: ClaimedSpan): void {
+  if (span.kind === 'copy') count('sluice_vod_remux_stalls_total', { strategy: strategyOf(span) });
+  else count('sluice_ffmpeg_stalls_total', { kind: span.kind });
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type ErrorCode, type RenditionName, SluiceError } from '#contracts';
 import { failJob } from '#events';
-import type { Plan } from '#media';
+import type { CopyStrategy, Plan } from '#media';
 import type { DataSource } from '#persistence';
 import { dropDerived, IS_WAITING, type QueuedSpan, queuedSpan, type SpanEntry } from '#work';
 import { DATA_SOURCE } from '../tokens.js';
@@ -50,6 +50,12 @@ interface SpanRow {
   plan: Plan;
 }
 
+/** So long a worker leaves what stalled there to the others; they may all be busy for longer. */
+const AVOID_SECONDS = 10;
+/** SQL, $2 the worker: the span stalled at it a moment ago, and it is not the only one (S4-04). */
+const IS_ANOTHERS_TURN = `(spans.avoid_worker IS NOT DISTINCT FROM $2 AND spans.avoid_until > now()
+  AND EXISTS (SELECT 1 FROM workers WHERE id <> $2 AND heartbeat_at > now() - interval '15 seconds'))`;
+
 /** The rows of spans: claims, leases and ends (docs/model.md). */
 @Injectable()
 export class SpanRepository {
@@ -62,7 +68,7 @@ export class SpanRepository {
          unclean_deaths = unclean_deaths + (spans.status = 'running')::int
        FROM jobs WHERE spans.id = $1 AND jobs.id = spans.job_id AND jobs.status = 'processing'
          AND (spans.status = 'pending' OR (spans.status = 'running' AND spans.lease_expires_at < now()))
-         AND spans.released AND NOT ${IS_WAITING}
+         AND spans.released AND NOT ${IS_WAITING} AND NOT ${IS_ANOTHERS_TURN}
        RETURNING spans.*, jobs.priority, jobs.plan`,
       [spanId, workerId, leaseSeconds],
     )) as [SpanRow[], number];
@@ -128,13 +134,25 @@ export class SpanRepository {
     return rows.map(queuedSpan);
   }
 
-  /** Gives it back without blame (SIGTERM), or with one more attempt counted. */
+  /** Gives it back without blame (SIGTERM), or with one more attempt counted. What stalled here is for another worker to try. */
   async release(span: ClaimedSpan, error?: { code: ErrorCode; message: string }): Promise<void> {
     await this.dataSource.query(
       `UPDATE spans SET status = 'pending', lease_owner = NULL, lease_expires_at = NULL, updated_at = now(),
-         attempts = attempts + $3, error_code = $4, error_message = $5
+         attempts = attempts + $3, error_code = $4::text, error_message = $5,
+         avoid_worker = CASE WHEN $4::text = 'encode_stalled' THEN lease_owner END,
+         avoid_until = now() + $6 * interval '1 second'
        WHERE id = $1 AND lease_number = $2 AND status = 'running'`,
-      [span.id, span.lease, error ? 1 : 0, error?.code ?? null, error?.message ?? null],
+      [span.id, span.lease, error ? 1 : 0, error?.code ?? null, error?.message ?? null, AVOID_SECONDS],
+    );
+  }
+
+  /** Gives it back to be copied in another way: no blame, and the ways are as many as they are. */
+  async copyInstead(span: ClaimedSpan, strategy: CopyStrategy): Promise<void> {
+    await this.dataSource.query(
+      `UPDATE spans SET status = 'pending', lease_owner = NULL, lease_expires_at = NULL, updated_at = now(),
+         params = params || jsonb_build_object('copyStrategy', $3::text)
+       WHERE id = $1 AND lease_number = $2 AND status = 'running'`,
+      [span.id, span.lease, strategy],
     );
   }
 

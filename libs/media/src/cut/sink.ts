@@ -17,3 +17,8 @@ export class EndedEarly extends Error {
 export class CopyUnfit extends Error {
   override readonly name = 'CopyUnfit';
 }
+
+/** What came is not what the plan says of it: key frames, frames or times stand elsewhere. */
+export class NotAsPlanned extends Error {
+  override readonly name = 'NotAsPlanned';
+}

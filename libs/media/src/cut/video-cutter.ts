@@ -5,7 +5,7 @@ import { durationOf, type Fragment, type FragmentSample, isSync, stamp } from '.
 import { isIdr, nalLengthSize } from '../isobmff/idr.js';
 import { readAvcC } from '../isobmff/index-reader.js';
 import { readFragments } from './fragments.js';
-import { CopyUnfit, EndedEarly, type SegmentSink } from './sink.js';
+import { CopyUnfit, EndedEarly, NotAsPlanned, type SegmentSink } from './sink.js';
 
 export interface VideoCut {
   /** Index of the first segment that comes out, and where it and all after it begin, in frames; the last is the end. */
@@ -46,24 +46,24 @@ export async function cutVideo(stream: Readable, cut: VideoCut, sink: SegmentSin
     const { fragment, media, mediaSize } = piece;
     const index = cut.firstSegment + position;
     const end = cut.borders[position + 1];
-    if (end === undefined) throw new Error(`frames after the planned end ${cut.borders.at(-1)}`);
+    if (end === undefined) throw new NotAsPlanned(`frames after the planned end ${cut.borders.at(-1)}`);
     const frames = fragment.samples.length;
     // Before anything is handed on: an encoder that is told to stop flushes what it has, with other delays.
     if (frame + frames > end || (frame + frames < end && cut.fragments === 'one')) {
-      throw new Error(`segment ${index} ends at frame ${frame + frames}, planned is ${end}`);
+      throw new NotAsPlanned(`segment ${index} ends at frame ${frame + frames}, planned is ${end}`);
     }
     const first = firstOf(fragment, index, open);
     if (delay === null) {
-      if (!init) throw new Error('a fragment before the init segment');
+      if (!init) throw new NotAsPlanned('a fragment before the init segment');
       delay = first.compositionOffset;
       await sink.init(withEditList(init, delay));
     } else if (isSync(first) && first.compositionOffset !== delay) {
-      throw new Error(
+      throw new NotAsPlanned(
         `segment ${index} is delayed by ${first.compositionOffset} ticks, those before by ${delay}`,
       );
     }
     if (durationOf(fragment.samples) !== frames * cut.frameTicks)
-      throw new Error('frames of uneven duration');
+      throw new NotAsPlanned('frames of uneven duration');
     if (frame < start) {
       for await (const _ of media);
       frame += frames;
@@ -112,10 +112,10 @@ async function requireIdr(
 
 function firstOf(fragment: Fragment, index: number, open: boolean): FragmentSample {
   const first = fragment.samples[0];
-  if (!first) throw new Error('a fragment without frames');
-  if (!open && !isSync(first)) throw new Error(`segment ${index} does not begin with a key frame`);
+  if (!first) throw new NotAsPlanned('a fragment without frames');
+  if (!open && !isSync(first)) throw new NotAsPlanned(`segment ${index} does not begin with a key frame`);
   if (fragment.samples.some((sample) => sample.compositionOffset < 0))
-    throw new Error('a frame that is shown before it is decoded');
+    throw new NotAsPlanned('a frame that is shown before it is decoded');
   return first;
 }
 

@@ -207,10 +207,23 @@ export function audioRun(plan: Plan, source: string, target: string, endSegment?
   return argumentsOf(command);
 }
 
+/**
+ * How a source is copied (S4-05): as it is, or with presentation times made where they are missing. The
+ * second way leaves good times alone, so that segments of both may stand in one rendition; ignoring decode
+ * times, too, would move them by a frame's delay (measured on ffmpeg 5.1).
+ */
+export type CopyStrategy = 'default' | 'fallback';
+const REGENERATED = { default: [], fallback: ['-fflags', '+genpts'] };
+
 /** The copied rung: the source's own pictures, cut at its key frames. */
-export function copyRun(plan: Plan, source: string, target: string): string[] {
+export function copyRun(
+  plan: Plan,
+  source: string,
+  target: string,
+  strategy: CopyStrategy = 'default',
+): string[] {
   const command = ffmpeg(source)
-    .inputOptions(['-copyts', ...guardsOf(plan)])
+    .inputOptions(['-copyts', ...REGENERATED[strategy], ...guardsOf(plan)])
     .output(target)
     .outputOptions([
       ...['-map', `0:${plan.video.streamIndex}`, '-an', '-sn', '-dn', '-c:v', 'copy'],
