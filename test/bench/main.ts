@@ -1,16 +1,20 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { figureTable } from './figures.js';
+import { type Figure, figureTable } from './figures.js';
+import { benchOverlap, LENGTHS } from './overlap/index.js';
 import { benchPipeline } from './pipeline.js';
 import { benchUpload } from './upload/index.js';
 
-const HELP = `npm run bench -- pipeline|upload [--quick] [--json] [--pairs N] [--source FILE]
+const HELP = `npm run bench -- pipeline|overlap|upload [--quick] [--json] [--pairs N] [--source FILE] [--lengths 1,5]
 
   pipeline   our job against one plain ffmpeg that makes the same renditions
+  overlap    what is left to wait for after an upload that takes 1.2 times as long as its encode, against the
+             whole encode; and after the upload of a file that is copied
   upload     our doors against @tus/server, @uploadx/core and a hand-written service, 1 GiB each
-  --quick    a smoke run of under 50 s with the same figures on a small source
+  --quick    a smoke run of about a minute with the same figures on a small source
   --pairs    how often each side is run, in turns (3; 2 with --quick)
   --source   pipeline: a video to make the two-minute source of; without it pictures are generated
+  --lengths  overlap: minutes of video, of 1, 5 and 20 (all of them; 1 with --quick)
   --json     one line per figure on standard output, all else on standard error`;
 
 /** Fewer pairs say nothing about the spread; a smoke run only shows that there is one. */
@@ -23,30 +27,32 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
     pairs: { type: 'string' },
+    lengths: { type: 'string' },
     source: { type: 'string' },
   },
 });
 const pairs = Number(values.pairs ?? (values.quick ? PAIRS.quick : PAIRS.full));
+const lengths = values.lengths?.split(',').map(Number) ?? (values.quick ? [1] : LENGTHS);
 
-if (values.help || !isBench(positionals[0]) || !Number.isInteger(pairs) || pairs < 1) {
+const say = (text: string) => console.error(text);
+const options = { quick: values.quick, pairs, say };
+const benches: Record<string, () => Promise<Figure[]>> = {
+  pipeline: () =>
+    benchPipeline({
+      ...options,
+      source: values.source ? path.resolve(process.env.INIT_CWD ?? '.', values.source) : null,
+    }),
+  overlap: () => benchOverlap({ ...options, lengths }),
+  upload: () => benchUpload({ quick: values.quick, rounds: pairs, say }),
+};
+const bench = benches[positionals[0] ?? ''];
+const understood = Number.isInteger(pairs) && pairs >= 1 && lengths.every((one) => LENGTHS.includes(one));
+if (values.help || !bench || !understood) {
   console.error(HELP);
   process.exit(values.help ? 0 : 1);
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
-const say = (text: string) => console.error(text);
-const figures =
-  positionals[0] === 'upload'
-    ? await benchUpload({ quick: values.quick, rounds: pairs, say })
-    : await benchPipeline({
-        quick: values.quick,
-        pairs,
-        source: values.source ? path.resolve(process.env.INIT_CWD ?? '.', values.source) : null,
-        say,
-      });
+const figures = await bench();
 console.error(figureTable(figures));
 if (values.json) for (const figure of figures) console.log(JSON.stringify(figure));
-
-function isBench(name: string | undefined): boolean {
-  return name === 'pipeline' || name === 'upload';
-}
