@@ -53,6 +53,7 @@ function snapshot(part: Partial<JobView>): JobView {
     bytes_total: 10,
     renditions: [rendition('360p', 3, 6)],
     playback: nothing,
+    waiting_for: null,
     ...part,
   };
 }

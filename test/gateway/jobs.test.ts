@@ -60,6 +60,7 @@ describe('a job as rows tell it', () => {
         },
       ],
       playback: { early: null, hls: null, dash: null },
+      waiting_for: 'upload',
     });
     expect(view.latest_events).toHaveLength(20);
     expect(view.latest_events[0]).toEqual({
@@ -69,6 +70,21 @@ describe('a job as rows tell it', () => {
       created_at: time,
     });
     expect(view.latest_events[19]?.message).toBe('at 3');
+  });
+
+  it('S3-04 says what a job waits for that nobody works on yet', async () => {
+    const { jobId } = await gateway.insertUpload();
+    const states = [
+      ['upload', `source_complete = false`],
+      ['scan', `source_complete = true, scan = 'pending'`],
+      ['place', `scan = 'clean'`],
+      [null, `plan_lease_expires_at = now() + interval '1 minute'`],
+      [null, `plan_lease_expires_at = NULL, status = 'processing'`],
+    ] as const;
+    for (const [expected, change] of states) {
+      await gateway.stack.query(`UPDATE jobs SET ${change} WHERE id = $1`, [jobId]);
+      expect((await viewOf(jobId)).waiting_for).toBe(expected);
+    }
   });
 
   it('S1-02 an unknown job is 404, a malformed id is 400', async () => {

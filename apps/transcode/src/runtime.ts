@@ -7,6 +7,7 @@ import type { Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import { type Consumer, consume, type QueueProducer } from '#queue';
 import type { ObjectStore } from '#storage';
+import { EndedJobs } from './ended-jobs.js';
 import { PlanProcessor } from './planning/plan.processor.js';
 import { Reconciler } from './recovery/reconciler.js';
 import type { Scratch } from './scratch/scratch.js';
@@ -53,6 +54,7 @@ export class Runtime implements OnModuleDestroy {
     @Inject(PlanProcessor) private readonly plans: PlanProcessor,
     @Inject(SpanProcessor) private readonly spans: SpanProcessor,
     @Inject(Reconciler) private readonly reconciler: Reconciler,
+    @Inject(EndedJobs) private readonly ended: EndedJobs,
   ) {}
 
   /** `address`: where segment-upload reaches this process. */
@@ -61,6 +63,7 @@ export class Runtime implements OnModuleDestroy {
     await this.resources.scratch.prepare();
     await this.resources.sources.start();
     await this.registry.register(address);
+    await this.ended.start();
     const options = (concurrency: number) => ({
       redisUrl: this.environment.REDIS_URL,
       name: `transcode-${hostname()}`,
@@ -96,6 +99,7 @@ export class Runtime implements OnModuleDestroy {
   /** Running encodes are ended and their rows given back: the next worker goes on at the first missing segment. */
   async onModuleDestroy(): Promise<void> {
     this.reconciler.stop();
+    await this.ended.stop();
     await Promise.all(this.consumers.map((consumer) => consumer.close(0)));
     await this.registry.unregister().catch(() => undefined);
     await this.resources.close();

@@ -7,6 +7,8 @@ import { storeWatch } from '#observability';
 import { openDataSource } from '#persistence';
 import { QueueProducer } from '#queue';
 import { openStore } from '#storage';
+import { EndedJobs } from './ended-jobs.js';
+import { Places } from './planning/places.js';
 import { Planner, PlanProcessor } from './planning/plan.processor.js';
 import { PlanRepository } from './planning/plan.repository.js';
 import { Reconciler } from './recovery/reconciler.js';
@@ -65,6 +67,8 @@ export function transcodeModule({ environment, logger, name }: ServiceContext): 
       SpanRepository,
       SpanRunner,
       SpanProcessor,
+      Places,
+      EndedJobs,
       PlanRepository,
       Planner,
       PlanProcessor,

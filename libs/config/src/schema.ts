@@ -122,6 +122,8 @@ export class Environment {
 
   // Processing
   @Type(() => Number) @IsInt() @Min(1) @Max(10) DEFAULT_PROCESSING_PRIORITY = 5;
+  /** Videos of the whole deployment that are worked on at once; the others wait, the most urgent first (S3-04). */
+  @Type(() => Number) @IsInt() @Min(1) @Max(10_000) PROCESSING_MAX_CONCURRENT_JOBS = 5;
   /** ffmpeg runs that encode at once in one transcode process. */
   @Type(() => Number) @IsInt() @Min(1) @Max(256) SPAN_CONCURRENCY = 2;
   /** Copied rungs and audio tracks at once in one transcode process. */

@@ -102,6 +102,9 @@ export type SubscribeAck = { ok: true; snapshot: JobView } | { ok: false; code: 
 /** Sent right after a successful subscribe, before any later fact: the state as of `seq`. */
 export const SNAPSHOT_EVENT = 'snapshot';
 
+/** What a job that nobody works on yet waits for: the rest of its file, the scanner, one of the places (S3-04). */
+export type WaitingFor = 'upload' | 'scan' | 'place';
+
 /** `GET /jobs/:id` (S1-02) and the snapshot of a late joiner. Dates are ISO 8601. */
 export interface JobView {
   id: string;
@@ -131,4 +134,5 @@ export interface JobView {
   bytes_total: number | null;
   renditions: RenditionProgress[];
   playback: Playback;
+  waiting_for: WaitingFor | null;
 }

@@ -86,8 +86,11 @@ export const queueJobId = {
   sweep: (p: SweepPayload) => `sweep-${p.part}`,
 } satisfies { [Q in QueueName]: (payload: QueuePayload<Q>) => string };
 
+/** Places within one priority; eleven times this stays below 2^21, the most that BullMQ takes. */
+export const PRIORITY_WIDTH = 190_000;
+
 /**
  * Priority 1–10 of a session, 10 first (S3-12), to BullMQ's, where the lowest number runs first and
  * 0 would overtake everything.
  */
-export const toQueuePriority = (priority: number) => (11 - priority) * 1000;
+export const toQueuePriority = (priority: number) => (11 - priority) * PRIORITY_WIDTH;

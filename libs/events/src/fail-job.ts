@@ -1,5 +1,6 @@
 import type { ErrorCode, TenantFact } from '#contracts';
 import type { EntityManager } from '#persistence';
+import { tellJobEnded } from './job-ended.js';
 import { type FactInput, recordFact } from './record.js';
 import { endWaiting } from './waiting-jobs.js';
 
@@ -44,5 +45,6 @@ export async function failJob(
      WHERE job_id = $1 AND status IN ('pending', 'running')`,
     [jobId],
   );
+  await tellJobEnded(manager, jobId);
   return { assetId: job.asset_id, facts };
 }

@@ -1,4 +1,5 @@
 export * from './fail-job.js';
+export * from './job-ended.js';
 export * from './publisher.js';
 export * from './record.js';
 export * from './waiting-jobs.js';

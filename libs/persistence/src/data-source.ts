@@ -9,6 +9,7 @@ import { Scan1700000300000 } from './migrations/1700000300000-scan.js';
 import { Batches1700000400000 } from './migrations/1700000400000-batches.js';
 import { Overlap1700000500000 } from './migrations/1700000500000-overlap.js';
 import { Stalls1700000600000 } from './migrations/1700000600000-stalls.js';
+import { Scale1700000900000 } from './migrations/1700000900000-scale.js';
 
 const INT8_OID = 20;
 // Sizes, offsets and ticks stay below 2^53, so BIGINT may be a number.
@@ -36,6 +37,7 @@ export function dataSourceOptions(config: {
       Batches1700000400000,
       Overlap1700000500000,
       Stalls1700000600000,
+      Scale1700000900000,
     ],
     migrationsTransactionMode: 'all',
     synchronize: false,

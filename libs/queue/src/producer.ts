@@ -58,7 +58,7 @@ export class QueueProducer {
     );
   }
 
-  /** Adds an entry whose earlier run may have been given up: what rows call due is due. */
+  /** Adds an entry whose earlier run may have been given up, or moves one that waits: rows say what is due, and when. */
   async revive<Q extends QueueName>(
     queue: Q,
     payload: QueuePayload<Q>,
@@ -67,6 +67,8 @@ export class QueueProducer {
     const idOf = queueJobId[queue] as (payload: QueuePayload<Q>) => string;
     const existing = await this.queue(queue).getJob(idOf(payload));
     if (existing && (await existing.isFailed())) await existing.remove();
+    else if (existing && options.priority !== undefined && existing.priority !== options.priority)
+      await existing.changePriority({ priority: options.priority });
     await this.enqueue(queue, payload, options);
   }
 

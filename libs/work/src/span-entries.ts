@@ -1,4 +1,4 @@
-import { type QueueName, type SpanPayload, toQueuePriority } from '#contracts';
+import { PRIORITY_WIDTH, type QueueName, type SpanPayload, toQueuePriority } from '#contracts';
 import type { PlannedSpan } from '#media';
 import type { QueueProducer } from '#queue';
 
@@ -15,16 +15,39 @@ export interface SpanEntry {
   kind: PlannedSpan['kind'];
   position: number;
   priority: number;
+  /** `jobs.turn` */
+  turn: number;
+  /** Others of its job wait for it: somebody waits for the stream to be playable. */
+  opens: boolean;
 }
-
-/** Spans of the same job run in their order; the start span and the followers come first. */
-const LOWEST_POSITION = 999;
 
 export const queuedSpan = (span: SpanEntry): QueuedSpan => ({
   queue: span.kind === 'video' ? 'span' : 'follower',
   payload: { jobId: span.job_id, spanId: span.id },
-  options: { priority: toQueuePriority(span.priority) + Math.min(span.position, LOWEST_POSITION) },
+  options: { priority: toQueuePriority(span.priority) + placeInLine(span) },
 });
+
+/**
+ * Where a span stands among those of the same priority. A job begins in the round after the one that is being
+ * run, and its spans follow round by round, in their order: each round has one span of every job, so that a
+ * long job neither holds up a short one that comes later nor is held up by a stream of them. What makes a
+ * stream playable stands before all rounds.
+ */
+const placeInLine = ({ kind, opens, turn, position }: SpanEntry): number =>
+  kind !== 'video' || opens ? 0 : Math.min(1 + turn + position, PRIORITY_WIDTH - 1);
+
+/** SQL: the round after the last one of which a span has begun, among the jobs of this priority that are at work. */
+export const nextTurn = (priority: string) => `COALESCE((SELECT 1 + max(other.turn + begun.position)
+  FROM jobs AS other JOIN spans AS begun ON begun.job_id = other.id
+  WHERE other.status = 'processing' AND other.priority = ${priority}
+    AND begun.kind = 'video' AND begun.status IN ('running', 'done')), 0)`;
+
+/** SQL: what of `SpanEntry` a row of `spans` says. */
+export const SPAN_COLUMNS = `spans.id, spans.job_id, spans.kind, spans.position, EXISTS (SELECT 1 FROM spans AS later WHERE later.job_id = spans.job_id
+    AND (later.params ->> 'waitsFor')::integer = spans.position) AS opens`;
+
+/** SQL: all of `SpanEntry`, of `spans` and `jobs`. */
+export const SPAN_ENTRY = `${SPAN_COLUMNS}, jobs.priority, jobs.turn`;
 
 export async function enqueueSpans(producer: QueueProducer, spans: QueuedSpan[]): Promise<void> {
   for (const queue of ['follower', 'span'] as const) {

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type JobView, SluiceError } from '#contracts';
+import type { ServiceContext } from '#http';
 import type { Database } from '../resources.js';
-import { DATABASE } from '../tokens.js';
+import { CONTEXT, DATABASE } from '../tokens.js';
 import { type JobRow, toJobView } from './job-view.js';
 
 /**
@@ -20,7 +21,12 @@ const JOB = `
        WHERE job_id = j.id ORDER BY seq DESC LIMIT 20) e) AS latest_events,
     (SELECT COALESCE(json_agg(r), '[]') FROM (
        SELECT name, kind, mode, width, height, segments_completed, segments_total FROM renditions
-       WHERE job_id = COALESCE(j.waits_for, j.id) ORDER BY position) r) AS renditions
+       WHERE job_id = COALESCE(j.waits_for, j.id) ORDER BY position) r) AS renditions,
+    CASE WHEN COALESCE(w.status, j.status) <> 'pending' THEN NULL
+      WHEN NOT COALESCE(w.source_complete, j.source_complete) THEN 'upload'
+      WHEN COALESCE(w.scan, j.scan) = 'pending' AND $3 THEN 'scan'
+      WHEN COALESCE(w.plan_lease_expires_at, j.plan_lease_expires_at) > now() THEN NULL
+      ELSE 'place' END AS waiting_for
   FROM jobs j
   JOIN assets a ON a.id = j.asset_id
   LEFT JOIN jobs w ON w.id = j.waits_for AND j.status IN ('pending', 'processing')
@@ -31,11 +37,15 @@ const JOB = `
 
 @Injectable()
 export class JobReader {
-  constructor(@Inject(DATABASE) private readonly database: Database) {}
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(CONTEXT) private readonly context: ServiceContext,
+  ) {}
 
   /** `sessionId` says whose upload is shown when several sessions share the job; by default the first one. */
   async view(jobId: string, sessionId: string | null = null): Promise<JobView> {
-    const [row] = await this.database.query<JobRow[]>(JOB, [jobId, sessionId]);
+    const scansFirst = this.context.environment.SCAN_MODE !== 'quarantine';
+    const [row] = await this.database.query<JobRow[]>(JOB, [jobId, sessionId, scansFirst]);
     if (!row)
       throw new SluiceError('job_not_found', 'There is no job with this id; it may have been removed.');
     return toJobView(row);

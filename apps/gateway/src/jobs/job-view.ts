@@ -9,6 +9,7 @@ import {
   type RenditionProgress,
   type Stage,
   VOD_MULTIVARIANT,
+  type WaitingFor,
 } from '#contracts';
 
 /** What one statement says about a job: everything is of the same instant. */
@@ -42,6 +43,7 @@ export interface JobRow {
     created_at: string;
   }[];
   renditions: RenditionProgress[];
+  waiting_for: WaitingFor | null;
 }
 
 export function toJobView(row: JobRow): JobView {
@@ -70,6 +72,7 @@ export function toJobView(row: JobRow): JobView {
     bytes_total: row.bytes_total,
     renditions: row.renditions,
     playback: playbackOf(row),
+    waiting_for: row.waiting_for,
   };
 }
 

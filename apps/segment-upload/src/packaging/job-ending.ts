@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { finishedPlayback, type SluiceError, type TenantFact } from '#contracts';
-import { endWaiting, failJob, recordFact } from '#events';
+import { endWaiting, failJob, recordFact, tellJobEnded } from '#events';
 import type { DataSource, EntityManager } from '#persistence';
 import { renditionsOf, toProgress } from '../progress/progress-facts.js';
 import type { Resources } from '../resources.js';
@@ -68,6 +68,7 @@ export class JobEnding {
         renditions: (await renditionsOf(manager, job.id)).map(toProgress),
         playback: finishedPlayback(job.assetId),
       });
+      await tellJobEnded(manager, job.id);
       return [fact, ...waiting];
     });
   }

@@ -5,20 +5,24 @@ import type { FactPublisher } from '#events';
 import { analyzeSource, assertAble, NotArrived, type Plan, planJob } from '#media';
 import type { Logger } from '#observability';
 import type { DataSource } from '#persistence';
-import type { Handler, QueueProducer } from '#queue';
+import type { Handled, Handler, QueueProducer } from '#queue';
 import type { ObjectStore } from '#storage';
 import { releaseSpans } from '#work';
+import { EndedJobs } from '../ended-jobs.js';
 import { ChunkedSource } from '../source/chunked-source.js';
 import { SourceServer } from '../source/source-server.js';
 import { JobEnded, Lease } from '../spans/lease.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER, STORE } from '../tokens.js';
 import { WorkerIdentity } from '../worker-identity.js';
+import { Places } from './places.js';
 import { type PlanClaim, PlanRepository } from './plan.repository.js';
 import { sourceLimits } from './source-limits.js';
 
 const LOOK_AGAIN_MS = 500;
 /** A planner's place is for planning: bytes that are still on their way are waited for without one. */
 const PATIENCE_MS = 1000;
+/** A job that could not be planned lets the others go first for so long. */
+const REST_SECONDS = 1;
 /** A busy machine or a slow store may be why a probe took too long; a source that does it again is refused. */
 const PROBES_THAT_MAY_TIME_OUT = 2;
 
@@ -77,13 +81,32 @@ export class PlanProcessor {
     @Inject(DATA_SOURCE) private readonly dataSource: DataSource,
     @Inject(PRODUCER) private readonly producer: QueueProducer,
     @Inject(PUBLISHER) private readonly publisher: FactPublisher,
+    @Inject(Places) private readonly places: Places,
+    @Inject(EndedJobs) private readonly ended: EndedJobs,
   ) {}
 
   readonly handle: Handler<'plan'> = async ({ jobId }: PlanPayload, { signal, attempt }) => {
     const seconds = this.environment.LEASE_SECONDS;
     const claim = await this.plans.claim(jobId, seconds);
-    if (!claim) return (await this.plans.isPending(jobId)) ? { retryInMs: LOOK_AGAIN_MS } : undefined;
+    if (!claim) return this.leave(jobId);
     const lease = new Lease(seconds, () => this.plans.extend(claim, seconds), signal);
+    return this.ended.during(jobId, lease, () => this.planUnder(claim, lease, signal, attempt));
+  };
+
+  /** Its turn comes when a place is free, and it is queued again then; an entry that came early makes room for the next. */
+  private async leave(jobId: string): Promise<Handled> {
+    if (await this.plans.isTriedElsewhere(jobId)) return { retryInMs: LOOK_AGAIN_MS };
+    await this.places.offer();
+    return undefined;
+  }
+
+  private async planUnder(
+    claim: PlanClaim,
+    lease: Lease,
+    signal: AbortSignal,
+    attempt: number,
+  ): Promise<Handled> {
+    const { jobId } = claim;
     try {
       const { plan, copyObstacle } = await this.planner.plan(claim, lease.signal);
       this.logger.info(
@@ -105,18 +128,16 @@ export class PlanProcessor {
       if (error instanceof NotArrived) {
         await this.plans.waitFor(claim, error);
         // They may have come before that was said.
-        return (await this.plans.isPending(jobId)) ? { retryInMs: 0 } : undefined;
+        return { retryInMs: 0 };
       }
       if (signal.aborted || !(error instanceof SluiceError) || isWorthAnother(error, attempt)) {
-        await this.plans.release(claim);
+        await this.plans.release(claim, signal.aborted ? 0 : REST_SECONDS);
         throw error;
       }
       await this.fail(claim, error.code, error.message);
       return undefined;
-    } finally {
-      lease.stop();
     }
-  };
+  }
 
   private async fail(claim: PlanClaim, code: ErrorCode, message: string): Promise<void> {
     this.logger.warn({ job_id: claim.jobId, code }, message);

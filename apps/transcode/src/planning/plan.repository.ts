@@ -5,10 +5,9 @@ import type { ErrorCode, TenantFact } from '#contracts';
 import { failJob, recordFact } from '#events';
 import type { Plan } from '#media';
 import type { DataSource, EntityManager } from '#persistence';
-import { mayBePlanned, NO_PLANNER } from '#work';
+import { dueJobs, nextTurn } from '#work';
 import type { Extension } from '../spans/lease.js';
 import type { SpanParams } from '../spans/span-params.js';
-
 import { DATA_SOURCE, ENVIRONMENT } from '../tokens.js';
 
 export interface PlanClaim {
@@ -20,6 +19,9 @@ export interface PlanClaim {
   copyDenied: string | null;
 }
 
+/** Any fixed number: who claims a job counts the places meanwhile. */
+const PLACES_LOCK = 7_351_991;
+
 /** The rows that a plan makes: all of them in one transaction, or none. */
 @Injectable()
 export class PlanRepository {
@@ -28,14 +30,25 @@ export class PlanRepository {
     @Inject(ENVIRONMENT) private readonly environment: Environment,
   ) {}
 
-  /** Null: there is nothing to plan, or another worker is at it. */
+  /**
+   * Takes one of the places of the deployment, when there is a free one and nobody's turn comes before. Under
+   * one lock, so that two that claim at once see each other. Null: it is not this job's turn, or there is
+   * nothing to plan, or another worker is at it.
+   */
   async claim(jobId: string, leaseSeconds: number): Promise<PlanClaim | null> {
-    const [rows] = (await this.dataSource.query(
-      `UPDATE jobs SET plan_lease = plan_lease + 1, plan_lease_expires_at = now() + $2 * interval '1 second'
-       WHERE id = $1 AND ${mayBePlanned(this.environment)} AND ${NO_PLANNER}
-       RETURNING tenant_id, asset_id, plan_lease, copy_denied`,
-      [jobId, leaseSeconds],
-    )) as [{ tenant_id: string; asset_id: string; plan_lease: number; copy_denied: string | null }[], number];
+    const rows = await this.dataSource.transaction(async (manager) => {
+      await manager.query('SELECT pg_advisory_xact_lock($1)', [PLACES_LOCK]);
+      const [claimed] = (await manager.query(
+        `UPDATE jobs SET plan_lease = plan_lease + 1, plan_lease_expires_at = now() + $2 * interval '1 second'
+         WHERE id = $1 AND id IN (SELECT id FROM (${dueJobs(this.environment)}) AS due)
+         RETURNING tenant_id, asset_id, plan_lease, copy_denied`,
+        [jobId, leaseSeconds],
+      )) as [
+        { tenant_id: string; asset_id: string; plan_lease: number; copy_denied: string | null }[],
+        number,
+      ];
+      return claimed;
+    });
     const row = rows[0];
     return row
       ? {
@@ -48,9 +61,11 @@ export class PlanRepository {
       : null;
   }
 
-  async isPending(jobId: string): Promise<boolean> {
+  /** Another worker plans it, or has failed to do so a moment ago. */
+  async isTriedElsewhere(jobId: string): Promise<boolean> {
     const rows = (await this.dataSource.query(
-      `SELECT 1 FROM jobs WHERE id = $1 AND ${mayBePlanned(this.environment)}`,
+      `SELECT 1 FROM jobs WHERE id = $1 AND status = 'pending'
+         AND (plan_lease_expires_at > now() OR plan_after > now())`,
       [jobId],
     )) as unknown[];
     return rows.length > 0;
@@ -67,11 +82,12 @@ export class PlanRepository {
     return rows[0].plan_lease === claim.lease ? 'held' : 'lost';
   }
 
-  /** Lets another try begin at once. */
-  async release(claim: PlanClaim): Promise<void> {
+  /** Lets another try begin at once, or after so many seconds, and others before it meanwhile. */
+  async release(claim: PlanClaim, seconds: number): Promise<void> {
     await this.dataSource.query(
-      'UPDATE jobs SET plan_lease_expires_at = NULL WHERE id = $1 AND plan_lease = $2',
-      [claim.jobId, claim.lease],
+      `UPDATE jobs SET plan_lease_expires_at = NULL, plan_after = now() + $3 * interval '1 second'
+       WHERE id = $1 AND plan_lease = $2`,
+      [claim.jobId, claim.lease, seconds],
     );
   }
 
@@ -88,7 +104,8 @@ export class PlanRepository {
   async store(claim: PlanClaim, plan: Plan): Promise<{ fact: TenantFact | null } | null> {
     return this.dataSource.transaction(async (manager) => {
       const [rows] = (await manager.query(
-        `UPDATE jobs SET status = 'processing', plan = $3, plan_lease_expires_at = NULL, updated_at = now()
+        `UPDATE jobs SET status = 'processing', plan = $3, plan_lease_expires_at = NULL, updated_at = now(),
+           turn = ${nextTurn('jobs.priority')}
          WHERE id = $1 AND plan_lease = $2 AND status = 'pending' RETURNING 1`,
         [claim.jobId, claim.lease, JSON.stringify(plan)],
       )) as [unknown[], number];

@@ -4,10 +4,14 @@ import { toQueuePriority } from '#contracts';
 import type { Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import type { QueueProducer } from '#queue';
-import { IS_WAITING, mayBePlanned, NO_PLANNER, queuedSpan, releaseSpans, type SpanEntry } from '#work';
+import { IS_WAITING, queuedSpan, releaseSpans, SPAN_ENTRY, type SpanEntry } from '#work';
+import { Places } from '../planning/places.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER } from '../tokens.js';
 
 const MOST_AT_ONCE = 500;
+/** Of PRIORITY_WIDTH; jobs at work are rarely a thousand rounds apart. */
+const MOST_ROUNDS = 100_000;
+const KEPT_ROUNDS = 1000;
 
 /**
  * Adds again, every few seconds, what rows call due: the queue may have lost it, or the process that was
@@ -23,6 +27,7 @@ export class Reconciler {
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(DATA_SOURCE) private readonly dataSource: DataSource,
     @Inject(PRODUCER) private readonly producer: QueueProducer,
+    @Inject(Places) private readonly places: Places,
   ) {}
 
   start(): void {
@@ -39,7 +44,8 @@ export class Reconciler {
     this.running = true;
     try {
       await this.scans();
-      await this.plans();
+      await this.places.offer();
+      await this.turns();
       await this.spans();
     } catch (error) {
       this.logger.warn(
@@ -48,17 +54,6 @@ export class Reconciler {
       );
     } finally {
       this.running = false;
-    }
-  }
-
-  private async plans(): Promise<void> {
-    const due = (await this.dataSource.query(
-      `SELECT id, priority FROM jobs WHERE ${mayBePlanned(this.environment)} AND ${NO_PLANNER}
-       ORDER BY created_at LIMIT $1`,
-      [MOST_AT_ONCE],
-    )) as { id: string; priority: number }[];
-    for (const job of due) {
-      await this.producer.revive('plan', { jobId: job.id }, { priority: toQueuePriority(job.priority) });
     }
   }
 
@@ -73,15 +68,27 @@ export class Reconciler {
     }
   }
 
+  /** The rounds of a priority that has work without end are numbered anew; entries in the queue follow, see `revive`. */
+  private async turns(): Promise<void> {
+    await this.dataSource.query(
+      `WITH last AS (SELECT priority, max(turn) - $2::integer AS by FROM jobs WHERE status = 'processing'
+           GROUP BY priority HAVING max(turn) > $1),
+         open AS (SELECT jobs.id, last.by FROM jobs JOIN last USING (priority) WHERE jobs.status = 'processing'
+           ORDER BY jobs.id FOR UPDATE OF jobs)
+       UPDATE jobs SET turn = GREATEST(0, jobs.turn - open.by) FROM open WHERE jobs.id = open.id`,
+      [MOST_ROUNDS, KEPT_ROUNDS],
+    );
+  }
+
   private async spans(): Promise<void> {
     await releaseSpans(this.dataSource.manager, this.producer);
     const due = (await this.dataSource.query(
-      `SELECT spans.id, spans.job_id, spans.kind, spans.position, jobs.priority
+      `SELECT ${SPAN_ENTRY}
        FROM spans JOIN jobs ON jobs.id = spans.job_id
        WHERE jobs.status = 'processing'
          AND (spans.status = 'pending' OR (spans.status = 'running' AND spans.lease_expires_at < now()))
          AND spans.released AND NOT ${IS_WAITING}
-       ORDER BY jobs.priority DESC, jobs.created_at, spans.position LIMIT $1`,
+       ORDER BY jobs.priority DESC, jobs.turn + spans.position, jobs.created_at LIMIT $1`,
       [MOST_AT_ONCE],
     )) as SpanEntry[];
     for (const span of due) {

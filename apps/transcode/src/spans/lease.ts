@@ -7,6 +7,8 @@ export class JobEnded extends Error {
   override readonly name = 'JobEnded';
 }
 
+const jobEnded = () => new JobEnded('the job has ended');
+
 /** Another worker has the work now, or may have: nothing of ours may be stored any more. */
 export const leaseLost = () =>
   new SluiceError('lease_lost', 'The lease of this work has expired; another worker has it now.');
@@ -40,6 +42,11 @@ export class Lease {
     clearInterval(this.timer);
   }
 
+  /** Somebody has said that the job has ended. */
+  end(): void {
+    this.abort.abort(jobEnded());
+  }
+
   private async tick(): Promise<void> {
     if (performance.now() > this.validUntil) this.abort.abort(leaseLost());
     if (this.extending || this.abort.signal.aborted) return;
@@ -48,7 +55,7 @@ export class Lease {
     try {
       const answer = await this.extend();
       if (answer === 'held') this.validUntil = asked + this.seconds * 1000;
-      else this.abort.abort(answer === 'lost' ? leaseLost() : new JobEnded('the job has ended'));
+      else this.abort.abort(answer === 'lost' ? leaseLost() : jobEnded());
     } catch {
       // The database is away; the lease itself says how long that may last.
     } finally {

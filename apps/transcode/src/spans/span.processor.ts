@@ -7,6 +7,7 @@ import { count, type Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import type { Handler, QueueProducer } from '#queue';
 import { enqueuePlanIfDue, enqueueSpans, releaseSpans } from '#work';
+import { EndedJobs } from '../ended-jobs.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER } from '../tokens.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { JobEnded, Lease } from './lease.js';
@@ -34,6 +35,7 @@ export class SpanProcessor {
     @Inject(DATA_SOURCE) private readonly dataSource: DataSource,
     @Inject(PRODUCER) private readonly producer: QueueProducer,
     @Inject(PUBLISHER) private readonly publisher: FactPublisher,
+    @Inject(EndedJobs) private readonly ended: EndedJobs,
   ) {}
 
   readonly handle: Handler<'span' | 'follower'> = async ({ spanId }: SpanPayload, { signal }) => {
@@ -51,15 +53,15 @@ export class SpanProcessor {
       return undefined;
     }
     const lease = new Lease(seconds, () => this.spans.extend(span, seconds), signal);
-    try {
-      await this.runner.run(span, lease.signal);
-      await this.goOn(span);
-      return undefined;
-    } catch (error) {
-      return this.giveUp(span, error, signal.aborted, lease.signal.aborted);
-    } finally {
-      lease.stop();
-    }
+    return this.ended.during(span.jobId, lease, async () => {
+      try {
+        await this.runner.run(span, lease.signal);
+        await this.goOn(span);
+        return undefined;
+      } catch (error) {
+        return this.giveUp(span, error, signal.aborted, lease.signal.aborted);
+      }
+    });
   };
 
   /** The row first, then what it has made possible. */
@@ -76,7 +78,8 @@ export class SpanProcessor {
         { ...ids, reason: String(error) },
         'work stopped: it is no longer wanted or no longer ours',
       );
-      return undefined;
+      // Its work may have been handed over to another job.
+      return error instanceof JobEnded ? { retryInMs: 0 } : undefined;
     }
     if (stopping) {
       await this.spans.release(span);

@@ -3,7 +3,7 @@ import { type ErrorCode, type RenditionName, SluiceError } from '#contracts';
 import { failJob } from '#events';
 import type { CopyStrategy, Plan } from '#media';
 import type { DataSource } from '#persistence';
-import { dropDerived, IS_WAITING, type QueuedSpan, queuedSpan, type SpanEntry } from '#work';
+import { dropDerived, IS_WAITING, type QueuedSpan, queuedSpan, SPAN_ENTRY, type SpanEntry } from '#work';
 import { DATA_SOURCE } from '../tokens.js';
 import type { Extension } from './lease.js';
 import type { SpanParams } from './span-params.js';
@@ -127,9 +127,10 @@ export class SpanRepository {
 
   private async waitingFor(span: ClaimedSpan): Promise<QueuedSpan[]> {
     const rows = (await this.dataSource.query(
-      `SELECT id, job_id, kind, position, $3::integer AS priority FROM spans
-       WHERE job_id = $1 AND status = 'pending' AND released AND (params ->> 'waitsFor')::integer = $2 ORDER BY position`,
-      [span.jobId, span.position, span.priority],
+      `SELECT ${SPAN_ENTRY} FROM spans JOIN jobs ON jobs.id = spans.job_id
+       WHERE spans.job_id = $1 AND spans.status = 'pending' AND spans.released
+         AND (spans.params ->> 'waitsFor')::integer = $2 ORDER BY spans.position`,
+      [span.jobId, span.position],
     )) as SpanEntry[];
     return rows.map(queuedSpan);
   }

@@ -55,6 +55,10 @@ export class Job extends Timestamps {
   @Column('boolean', { name: 'plan_open', default: false }) planOpen: boolean;
   /** Why the source's own pictures are not served, found after they had been planned to be. */
   @Column('text', { name: 'copy_denied', nullable: true }) copyDenied: string | null;
+  /** Planning failed and is not tried before; others go first meanwhile. */
+  @Column('timestamptz', { name: 'plan_after', nullable: true }) planAfter: Date | null;
+  /** The round in which its first span stands in the line of its priority. */
+  @Column('integer', { default: 0 }) turn: number;
   @Column('text', { name: 'error_code', nullable: true }) errorCode: ErrorCode | null;
   @Column('text', { name: 'error_message', nullable: true }) errorMessage: string | null;
   @Column('jsonb', { nullable: true }) result: unknown;
