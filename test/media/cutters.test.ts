@@ -204,7 +204,7 @@ describe('the audio cutter', () => {
     const sink = new Collected();
     await cutAudio(
       Readable.from([await fragmentedAudio()]),
-      { firstSegment: 0, borders: [0, 47, 94, 100], frameTicks: 1024 },
+      { firstSegment: 0, borders: [0, 47, 94, 100], frameTicks: 1024, dropFrames: 1 },
       sink,
     );
     expect(sink.segments.map(({ start, duration }) => [start, duration])).toEqual([
@@ -222,12 +222,12 @@ describe('the audio cutter', () => {
     const [whole, resumed] = [new Collected(), new Collected()];
     await cutAudio(
       Readable.from([data]),
-      { firstSegment: 0, borders: [0, 47, 94, 100], frameTicks: 1024 },
+      { firstSegment: 0, borders: [0, 47, 94, 100], frameTicks: 1024, dropFrames: 1 },
       whole,
     );
     await cutAudio(
       Readable.from([data]),
-      { firstSegment: 1, borders: [47, 94, 100], frameTicks: 1024 },
+      { firstSegment: 1, borders: [47, 94, 100], frameTicks: 1024, dropFrames: 48 },
       resumed,
     );
     expect(resumed.segments.map((s) => s.bytes.toString('hex'))).toEqual(

@@ -56,6 +56,7 @@ export class Planner {
         spanSeconds: this.environment.SPAN_SECONDS,
         preset: this.environment.ENCODER_PRESET,
         threads: this.environment.ENCODER_THREADS,
+        arrivalSeconds: source.arrivalSeconds,
       });
       assertAble(plan, this.worker.abilities);
       return { plan, copyObstacle: analysis.copyObstacle };

@@ -16,6 +16,7 @@ interface SessionRow {
   file_size: number | null;
   bytes_received: number;
   status: string;
+  age_seconds: number;
 }
 
 /** Between looks for the chunk that a reader waits for. */
@@ -40,12 +41,15 @@ export class ChunkedSource implements SourceReader {
     /** By their place, without overlap. */
     private readonly chunks: ChunkRow[],
     readonly size: number,
+    /** So long the rest will be on its way, at the pace of what has come; 0 when all is here. */
+    readonly arrivalSeconds: number,
   ) {}
 
   /** The source of a job, whole or arriving. Throws `source_unreadable` when its chunks can not make a whole. */
   static async open(dataSource: DataSource, store: ObjectStore, jobId: string): Promise<ChunkedSource> {
     const sessions = (await dataSource.query(
-      `SELECT id, file_size, bytes_received, status FROM upload_sessions
+      `SELECT id, file_size, bytes_received, status, extract(epoch FROM now() - created_at)::float8 AS age_seconds
+       FROM upload_sessions
        WHERE job_id = $1 AND status IN ('active', 'completed') ORDER BY created_at LIMIT 1`,
       [jobId],
     )) as SessionRow[];
@@ -58,7 +62,9 @@ export class ChunkedSource implements SourceReader {
     const size = session.file_size ?? session.bytes_received;
     if (session.status === 'completed' && sumOf(chunks) !== size) throw incomplete();
     if (size === 0) throw incomplete();
-    return new ChunkedSource(dataSource, store, session.id, chunks, size);
+    const { bytes_received: received, age_seconds: age } = session;
+    const arrival = received === 0 ? Number.POSITIVE_INFINITY : ((size - received) * age) / received;
+    return new ChunkedSource(dataSource, store, session.id, chunks, size, arrival);
   }
 
   /** Throws NotArrived with the first missing byte. */

@@ -4,6 +4,7 @@ import type { Environment } from '#config';
 import {
   assertAble,
   audioRun,
+  audioStart,
   CopyUnfit,
   copyRun,
   cutAudio,
@@ -143,7 +144,12 @@ export class SpanRunner {
       if (rendition.kind === 'audio') {
         await cutAudio(
           socket,
-          { firstSegment, borders: range(plan.audioBorders), frameTicks: AUDIO_FRAME_TICKS },
+          {
+            firstSegment,
+            borders: range(plan.audioBorders),
+            frameTicks: AUDIO_FRAME_TICKS,
+            dropFrames: audioStart(plan, firstSegment).dropFrames,
+          },
           sink,
         );
       } else {
@@ -187,7 +193,7 @@ const skippedFrames = (span: ClaimedSpan, { rendition, firstSegment }: MissingOu
 
 function commandFor(span: ClaimedSpan, outputs: MissingOutput[], targets: string[], url: string): string[] {
   const target = targets[0] as string;
-  if (span.kind === 'audio') return audioRun(span.plan, url, target, endOf(span));
+  if (span.kind === 'audio') return audioRun(span.plan, url, target, endOf(span), outputs[0]?.firstSegment);
   if (span.kind === 'copy') return copyRun(span.plan, url, target, strategyOf(span));
   return videoRun(span.plan, {
     source: url,

@@ -10,18 +10,19 @@ export interface AudioCut {
   borders: number[];
   /** Samples of one frame: ticks, too, since the timescale is the sample rate. */
   frameTicks: number;
+  /** Frames that come out before `borders[0]`: the encoder's priming, and what a run begins with. */
+  dropFrames: number;
 }
 
 /**
- * Cuts an audio rendition. Frames that end before 0 (the encoder's priming, a first decode time of
- * 2^64 − 1024) are dropped, and so are those of segments that are stored already; decode times are
- * written anew, sample-exact. One segment of audio (a few ten KB) is held in memory.
+ * Cuts an audio rendition by counting frames: the muxer's decode times begin with whatever came out first,
+ * and are written anew, sample-exact. One segment of audio (a few ten KB) is held in memory.
  */
 export async function cutAudio(stream: Readable, cut: AudioCut, sink: SegmentSink): Promise<void> {
   const start = cut.borders[0] as number;
   const end = cut.borders.at(-1) as number;
   let position = 0;
-  let frame = 0;
+  let frame = start - cut.dropFrames;
   let pending: Buffer[] = [];
 
   const flush = async () => {
@@ -46,13 +47,9 @@ export async function cutAudio(stream: Readable, cut: AudioCut, sink: SegmentSin
     for await (const part of piece.media) parts.push(part);
     const media = Buffer.concat(parts);
     let at = 0;
-    let time = Number(piece.fragment.decodeTime);
     for (const sample of piece.fragment.samples) {
       const bytes = media.subarray(at, at + sample.size);
       at += sample.size;
-      const endsBeforeZero = time + cut.frameTicks <= 0;
-      time += sample.duration;
-      if (endsBeforeZero) continue;
       if (frame >= start && frame < end) pending.push(bytes);
       frame++;
       if (frame === cut.borders[position + 1]) await flush();

@@ -155,23 +155,64 @@ function keyFrameTimes(plan: Plan, firstSegment: number, endSegment: number): st
 /** What the encoder has looked at beyond a frame is part of the frame: so much more than is wanted is encoded. */
 const AAC_LOOKAHEAD_FRAMES = 8;
 
+/** A run that begins so late or later does not begin at the source's start (seconds). */
+const RESUME_FROM_SECONDS = 20;
+/** Before what is wanted: so much is decoded for the decoder, and so many frames are encoded for the encoder. */
+const AUDIO_SEEK_SECONDS = 2;
+const AAC_PREROLL_FRAMES = 32;
+/** The frame with which ffmpeg's AAC encoder begins holds nothing of the sound; all later ones are a frame late. */
+const AAC_PRIMING_FRAMES = 1;
+
 /**
- * The audio track in whole AAC frames, whatever the source's track does: always from time 0, so that runs
- * that end at different segments give the same frames. `endSegment`: one past the last that is wanted.
+ * How an audio run that is wanted from `firstSegment` on begins: at the source's start, where that is near,
+ * so that it gives the very frames of every other run; else a little before, for the encoder to be in the
+ * state that it would have had. `dropFrames` come out before the frame that is wanted first.
  */
-export function audioRun(plan: Plan, source: string, target: string, endSegment?: number): string[] {
+export function audioStart(
+  plan: Plan,
+  firstSegment: number,
+): { firstFrame: number; seekSeconds: number | null; dropFrames: number } {
+  const wanted = plan.audioBorders[firstSegment] as number;
+  const seconds = (wanted * AAC_FRAME) / (plan.audio?.sampleRate ?? 48_000);
+  const isNear = seconds < RESUME_FROM_SECONDS;
+  const firstFrame = isNear ? 0 : wanted - AAC_PREROLL_FRAMES;
+  return {
+    firstFrame,
+    seekSeconds: isNear ? null : plan.zeroSeconds + seconds - AUDIO_SEEK_SECONDS,
+    dropFrames: AAC_PRIMING_FRAMES + wanted - firstFrame,
+  };
+}
+
+/**
+ * The audio track in whole AAC frames, whatever the source's track does. `firstSegment`: see audioStart.
+ * `endSegment`: one past the last that is wanted.
+ */
+export function audioRun(
+  plan: Plan,
+  source: string,
+  target: string,
+  endSegment?: number,
+  firstSegment = 0,
+): string[] {
   if (!plan.audio) throw new Error('a plan without audio');
   const { streamIndex, channels, sampleRate, bitRate } = plan.audio;
   const end = plan.audioBorders.at(-1) as number;
   const wanted = endSegment === undefined ? end : (plan.audioBorders[endSegment] as number);
-  const samples = Math.min(end, wanted + AAC_LOOKAHEAD_FRAMES) * AAC_FRAME;
+  const start = audioStart(plan, firstSegment);
+  const firstSample = start.firstFrame * AAC_FRAME;
+  const samples = Math.min(end, wanted + AAC_LOOKAHEAD_FRAMES) * AAC_FRAME - firstSample;
   const command = ffmpeg(source)
-    .inputOptions(['-copyts', ...guardsOf(plan)])
+    .inputOptions([
+      ...['-copyts', '-noaccurate_seek'],
+      ...(start.seekSeconds === null ? [] : ['-ss', start.seekSeconds.toFixed(6)]),
+      ...guardsOf(plan),
+    ])
     .complexFilter([
       [
         `[0:${streamIndex}]asetpts=PTS-(${plan.zeroSeconds.toFixed(9)}/TB)`,
         `aformat=channel_layouts=${channels === 1 ? 'mono' : 'stereo'}`,
-        `aresample=${sampleRate}:async=1:first_pts=0`,
+        // Apart: a resampler that is told to cut off a beginning forgets its own delay.
+        `aresample=${sampleRate},aresample=async=1:first_pts=${firstSample}`,
         `apad=whole_len=${samples},atrim=end_sample=${samples}[a]`,
       ].join(','),
     ])

@@ -7,7 +7,7 @@ import { type ColorPlan, planColor } from './color.js';
 import { frameAt, frameTime, type Grid, planGrid } from './grid.js';
 import { planLadder } from './ladder.js';
 import { toNumber } from './rational.js';
-import { keyFrameBefore, planSpans } from './spans.js';
+import { keyFrameBefore, planSpans, type SpanLengths } from './spans.js';
 
 /** What to make of a source: decided once, stored with the job, never changed. All that encodes derives from it. */
 export interface Plan {
@@ -78,6 +78,8 @@ export interface PlanOptions {
   spanSeconds: number;
   preset: string;
   threads: number;
+  /** So long the source will still be on its way; 0: all of it is here. */
+  arrivalSeconds: number;
 }
 
 const CRF = 23;
@@ -191,6 +193,19 @@ function audioRendition(
 }
 
 /**
+ * Of a source that arrives while it is encoded what counts is how much is left to do after its last byte:
+ * spans are short, and the last ones have a single segment. Each costs the start of an encoder and the
+ * decoding from a key frame, so that one that is here, or nearly, has long ones (docs/performance.md).
+ */
+const ARRIVING = { segments: 2, singles: 3 };
+
+function spanLengths({ segmentSeconds, spanSeconds, arrivalSeconds }: PlanOptions): SpanLengths {
+  const short = ARRIVING.segments * segmentSeconds;
+  if (arrivalSeconds < spanSeconds / 2 || spanSeconds <= short) return { seconds: spanSeconds, singles: 0 };
+  return { seconds: short, singles: ARRIVING.singles };
+}
+
+/**
  * Followers (copied rung, audio) and spans. With nothing to copy, the first segment of the lowest rung is
  * a span of its own, and so is that of the audio: it costs one more decode of a few seconds and makes the
  * stream playable at once. All the rest waits for that rung's segment.
@@ -233,7 +248,7 @@ function planWork(
     grid,
     borders,
     source.timeline.keyFrames.map((t) => t - zeroSeconds),
-    options.spanSeconds,
+    spanLengths(options),
   )) {
     const seek = keyFrameBefore(source.timeline.keyFrames, timeOf(range.firstSegment)) - margin;
     spans.push({
