@@ -48,4 +48,10 @@ export const analysis = (change: Partial<SourceAnalysis> = {}): SourceAnalysis =
   copyObstacle: null,
   ...change,
 });
-export const options = { segmentSeconds: 4, spanSeconds: 20, preset: 'veryfast', threads: 2 };
+export const options = {
+  segmentSeconds: 4,
+  spanSeconds: 20,
+  preset: 'veryfast',
+  threads: 2,
+  arrivalSeconds: 0,
+};

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   audioBorders,
+  bytesBetween,
   gridBorders,
   gridOf,
   keyFrameBefore,
@@ -138,7 +139,7 @@ describe('spans', () => {
   it('cover every segment once, in order', () => {
     for (const segments of [1, 2, 5, 6, 7, 30, 31, 5000]) {
       const borders = Array.from({ length: segments + 1 }, (_, i) => i * 120);
-      const spans = planSpans(grid, borders, [0], 20);
+      const spans = planSpans(grid, borders, [0], { seconds: 20, singles: 0 });
       expect(spans[0]?.firstSegment).toBe(0);
       expect(spans.reduce((sum, span) => sum + span.segmentCount, 0)).toBe(segments);
       for (let i = 1; i < spans.length; i++) {
@@ -152,10 +153,28 @@ describe('spans', () => {
   it('begin where the least is decoded twice', () => {
     const borders = Array.from({ length: 16 }, (_, i) => i * 120);
     // A key frame at 16 s lies on a border near the wanted 20 s.
-    expect(planSpans(grid, borders, [0, 10.4, 16, 26.4], 20)[0]).toEqual({
+    expect(planSpans(grid, borders, [0, 10.4, 16, 26.4], { seconds: 20, singles: 0 })[0]).toEqual({
       firstSegment: 0,
       segmentCount: 4,
     });
+  });
+
+  it('of a source that still arrives are short, and the last ones shortest', () => {
+    const source = { ...analysis(), copyObstacle: 'for the test' };
+    const counts = (arrivalSeconds: number) =>
+      planJob(source, { ...options, arrivalSeconds })
+        .spans.filter(({ kind, renditions }) => kind === 'video' && renditions.length > 1)
+        .map(({ segmentCount }) => segmentCount);
+    expect(counts(0)).toEqual([5, 5, 5]);
+    expect(counts(60)).toEqual([2, 2, 2, 2, 2, 2, 1, 1, 1]);
+  });
+
+  it('need the bytes from their key frame to a second after their end', () => {
+    const extents = [0, 1, 2, 3, 4].map((at) => ({ seconds: at, from: at * 100, to: at * 100 + 100 }));
+    expect(bytesBetween(extents, 1, 2)).toEqual({ from: 100, to: 400 });
+    expect(bytesBetween(extents, 1.5, 1.9)).toEqual({ from: 100, to: 300 });
+    expect(bytesBetween(extents, 0, 9)).toEqual({ from: 0, to: 500 });
+    expect(bytesBetween([], 0, 9)).toEqual({ from: 0, to: 0 });
   });
 
   it('decode from the last key frame at or before their start', () => {

@@ -12,6 +12,7 @@ export * from './hls/index.js';
 export * from './isobmff/fragment.js';
 export * from './isobmff/index-reader.js';
 export * from './plan/borders.js';
+export * from './plan/byte-needs.js';
 export * from './plan/color.js';
 export * from './plan/grid.js';
 export * from './plan/ladder.js';
