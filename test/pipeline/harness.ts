@@ -99,7 +99,7 @@ export async function leftoversOf(stack: Stack, ids: { session: string; job: str
 }
 
 /** Segments that wait for the store; of all jobs, so only of use where no other runs. */
-async function scratchFiles(stack: Stack): Promise<string[]> {
+export async function scratchFiles(stack: Stack): Promise<string[]> {
   const dir = path.dirname(stack.storageDir);
   const found: string[] = [];
   for (const name of await readdir(dir)) {
