@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Fact, JobView, RenditionProgress } from '#contracts';
+import { type Fact, type JobView, NO_PLAYBACK, type RenditionProgress } from '#contracts';
 import { applyFact, applySnapshot, newJob } from '../../apps/gateway/browser/job-state.js';
 import { summarise } from '../../apps/gateway/browser/words.js';
 
 const JOB = '6f0e0a7e-0000-4000-8000-000000000001';
-const nothing = { early: null, hls: null, dash: null };
+const nothing = NO_PLAYBACK;
 
 function fact(part: Partial<Fact>): Fact {
   return {
@@ -102,6 +102,7 @@ describe('what the page knows of a job', () => {
     );
     expect(done).toMatchObject({ status: 'completed', stage: 'completed', progress: 100 });
     expect(done.playback).toEqual({
+      ...NO_PLAYBACK,
       early: '/media/a/early.m3u8',
       hls: '/media/a/master.m3u8',
       dash: '/media/a/manifest.mpd',

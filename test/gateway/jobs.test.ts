@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JobView } from '#contracts';
+import { type JobView, NO_PLAYBACK } from '#contracts';
 import { type GatewayAlone, problem, startGatewayAlone } from './rows.js';
 
 let gateway: GatewayAlone;
@@ -59,8 +59,9 @@ describe('a job as rows tell it', () => {
           segments_total: null,
         },
       ],
-      playback: { early: null, hls: null, dash: null },
+      playback: NO_PLAYBACK,
       waiting_for: 'upload',
+      warnings: [],
     });
     expect(view.latest_events).toHaveLength(20);
     expect(view.latest_events[0]).toEqual({
@@ -96,24 +97,30 @@ describe('a job as rows tell it', () => {
     }
   });
 
-  it('says where to play: early while it runs, HLS and DASH once completed, nowhere when its media goes', async () => {
+  it('says where to play: early while it runs, HLS and DASH once all is stored, nowhere when its media goes', async () => {
     const { jobId, assetId } = await gateway.insertUpload();
     const set = (column: string) =>
       gateway.database.query(`UPDATE jobs SET ${column} WHERE id = $1`, [jobId]);
     await set("status = 'processing', playable_at = now()");
     expect((await viewOf(jobId)).playback).toEqual({
+      ...NO_PLAYBACK,
       early: `/media/${assetId}/early.m3u8`,
-      hls: null,
-      dash: null,
+    });
+    await set('packaged_at = now()');
+    expect((await viewOf(jobId)).playback).toEqual({
+      ...NO_PLAYBACK,
+      early: `/media/${assetId}/early.m3u8`,
+      hls: `/media/${assetId}/master.m3u8`,
+      dash: `/media/${assetId}/manifest.mpd`,
     });
     await set("status = 'completed', stage = 'completed', progress = 100, completed_at = now()");
     expect((await viewOf(jobId)).playback).toEqual({
-      early: null,
+      ...NO_PLAYBACK,
       hls: `/media/${assetId}/master.m3u8`,
       dash: `/media/${assetId}/manifest.mpd`,
     });
     await gateway.database.query("UPDATE assets SET status = 'deleting' WHERE id = $1", [assetId]);
-    expect((await viewOf(jobId)).playback).toEqual({ early: null, hls: null, dash: null });
+    expect((await viewOf(jobId)).playback).toEqual(NO_PLAYBACK);
     await set("status = 'failed', error_code = 'cancelled', error_message = 'The upload was cancelled.'");
     expect(await viewOf(jobId)).toMatchObject({
       status: 'failed',

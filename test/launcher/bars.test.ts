@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Fact } from '#contracts';
+import { type Fact, NO_PLAYBACK } from '#contracts';
 import { applyFact, type FileState, newFileState, plainLine, renderBars, textWidth } from '#launcher';
 
 const file = (name: string, changes: Partial<FileState> = {}): FileState => ({
@@ -81,7 +81,7 @@ it('S1-04 what is shown never goes back, and each milestone is told once', () =>
     timestamp: '2026-01-01T00:00:00.000Z',
     ...changes,
   });
-  const playback = { early: '/media/j/early.m3u8', hls: null, dash: null };
+  const playback = { ...NO_PLAYBACK, early: '/media/j/early.m3u8' };
   const followed = file('a.mp4');
   expect(
     applyFact(followed, fact({ progress_percentage: 40, stage: 'transcoding', playback }), 2100),

@@ -60,7 +60,10 @@ describe('packaging', () => {
           bytes: 4016,
         },
       ],
+      poster: null,
+      storyboard: null,
       quality: null,
+      warnings: [],
     });
     expect(await assetRow(job)).toMatchObject({ status: 'ready', sha256: '1'.repeat(64) });
 
@@ -113,6 +116,7 @@ describe('packaging', () => {
       durable: true,
       playback: {
         early: null,
+        poster: null,
         hls: `/media/${job.assetId}/master.m3u8`,
         dash: `/media/${job.assetId}/manifest.mpd`,
       },

@@ -1,5 +1,5 @@
 import type { Fact, JobStatus, JobView, Playback, RenditionProgress, Stage } from '#contracts';
-import { STAGES } from '../../../libs/contracts/src/events.js';
+import { NO_PLAYBACK, STAGES } from '../../../libs/contracts/src/events.js';
 
 /** What the page knows of a job; made only from snapshots and facts, in any order, and never goes back. */
 export interface JobState {
@@ -36,7 +36,7 @@ export function newJob(jobId: string): JobState {
     bytesReceived: 0,
     bytesTotal: null,
     renditions: [],
-    playback: { early: null, hls: null, dash: null },
+    playback: NO_PLAYBACK,
   };
 }
 
@@ -104,6 +104,8 @@ function mergePlayback(known: Playback, said: Playback): Playback {
     early: said.early ?? known.early,
     hls: said.hls ?? known.hls,
     dash: said.dash ?? known.dash,
+    poster: said.poster ?? known.poster,
+    storyboard: said.storyboard ?? known.storyboard,
   };
 }
 

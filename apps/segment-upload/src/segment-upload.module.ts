@@ -3,6 +3,7 @@ import type { ServiceContext } from '#http';
 import { CleanupProcessor } from './cleanup/cleanup.processor.js';
 import { CleanupRows } from './cleanup/cleanup-rows.js';
 import { Consumers } from './consumers.js';
+import { FinishingRows } from './finishing/finishing-rows.js';
 import { JobEnding } from './packaging/job-ending.js';
 import { ManifestWriter } from './packaging/manifest-writer.js';
 import { PackageProcessor } from './packaging/package.processor.js';
@@ -39,6 +40,7 @@ export class SegmentUploadModule implements OnApplicationShutdown {
         PackageRows,
         ManifestWriter,
         RubbishSweeper,
+        FinishingRows,
         JobEnding,
         PackageProcessor,
         CleanupRows,

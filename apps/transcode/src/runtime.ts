@@ -8,6 +8,7 @@ import type { DataSource } from '#persistence';
 import { type Consumer, consume, type QueueProducer } from '#queue';
 import type { ObjectStore } from '#storage';
 import { EndedJobs } from './ended-jobs.js';
+import { FinishingProcessor } from './finishing/finishing.processor.js';
 import { PlanProcessor } from './planning/plan.processor.js';
 import { Reconciler } from './recovery/reconciler.js';
 import type { Scratch } from './scratch/scratch.js';
@@ -18,6 +19,8 @@ import { WorkerIdentity } from './worker-identity.js';
 import { WorkerRegistry } from './worker-registry.js';
 
 const PLANS_AT_ONCE = 2;
+/** One thread each, and the least urgent of all. */
+const FINISHING_AT_ONCE = 2;
 
 /** What the process holds open besides HTTP. */
 @Injectable()
@@ -53,6 +56,7 @@ export class Runtime implements OnModuleDestroy {
     @Inject(WorkerRegistry) private readonly registry: WorkerRegistry,
     @Inject(PlanProcessor) private readonly plans: PlanProcessor,
     @Inject(SpanProcessor) private readonly spans: SpanProcessor,
+    @Inject(FinishingProcessor) private readonly finishing: FinishingProcessor,
     @Inject(Reconciler) private readonly reconciler: Reconciler,
     @Inject(EndedJobs) private readonly ended: EndedJobs,
   ) {}
@@ -76,6 +80,7 @@ export class Runtime implements OnModuleDestroy {
       consume('plan', this.plans.handle, options(PLANS_AT_ONCE)),
       consume('follower', this.spans.handle, options(this.environment.FOLLOWER_CONCURRENCY)),
       consume('span', this.spans.handle, options(this.environment.SPAN_CONCURRENCY)),
+      consume('finishing', this.finishing.handle, options(FINISHING_AT_ONCE)),
     ];
     this.reconciler.start();
   }

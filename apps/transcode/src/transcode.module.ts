@@ -8,6 +8,13 @@ import { openDataSource } from '#persistence';
 import { QueueProducer } from '#queue';
 import { openStore } from '#storage';
 import { EndedJobs } from './ended-jobs.js';
+import { FinishingProcessor } from './finishing/finishing.processor.js';
+import { FinishingRepository } from './finishing/finishing.repository.js';
+import { FinishingTool } from './finishing/finishing-tool.js';
+import { ImageMaker } from './finishing/image-maker.js';
+import { QualityMeter } from './finishing/quality-meter.js';
+import { StoredMedia } from './finishing/stored-media.js';
+import { TaskRunner } from './finishing/task-runner.js';
 import { Places } from './planning/places.js';
 import { Planner, PlanProcessor } from './planning/plan.processor.js';
 import { PlanRepository } from './planning/plan.repository.js';
@@ -69,6 +76,13 @@ export function transcodeModule({ environment, logger, name }: ServiceContext): 
       SpanProcessor,
       Places,
       EndedJobs,
+      StoredMedia,
+      FinishingTool,
+      ImageMaker,
+      QualityMeter,
+      TaskRunner,
+      FinishingRepository,
+      FinishingProcessor,
       PlanRepository,
       Planner,
       PlanProcessor,

@@ -140,6 +140,18 @@ export class Environment {
   @Type(() => Number) @IsInt() @Min(1) @Max(1000) HANDOVER_WINDOW = 10;
   /** Address space of one encoding ffmpeg; five rungs of 1080p take 1,000 (docs/performance.md). */
   @Type(() => Number) @IsInt() @Min(512) ENCODE_MEMORY_MB = 8192;
+  @IsIn(['true', 'false']) POSTER = 'true';
+  /** Pictures of a storyboard at most; 0: none is made. */
+  @Type(() => Number) @IsInt() @Min(0) @Max(100) STORYBOARD_TILES = 100;
+  /** S1-07: segments that are compared with the source; 0: nothing is measured. */
+  @Type(() => Number) @IsInt() @Min(0) @Max(20) QUALITY_SAMPLES = 3;
+  /** What a rendition below one of the next three does to its job. */
+  @IsIn(['warn', 'fail']) QUALITY_FLOOR = 'warn';
+  /** 0–100; counts where ffmpeg has libvmaf, and the next two do where it has not. */
+  @Type(() => Number) @IsNumber() @Min(0) @Max(100) QUALITY_MIN_VMAF = 70;
+  @Type(() => Number) @IsNumber() @Min(0) @Max(1) QUALITY_MIN_SSIM = 0.85;
+  /** dB */
+  @Type(() => Number) @IsNumber() @Min(0) @Max(100) QUALITY_MIN_PSNR = 25;
   @IsString() FFMPEG_PATH = 'ffmpeg';
   @IsString() FFPROBE_PATH = 'ffprobe';
   /** S4-02 */

@@ -89,6 +89,11 @@ const ERRORS = {
   encode_timeout: 'internal',
   encode_out_of_memory: 'internal',
   segments_missing: 'internal',
+  quality_below_floor: 'internal',
+  // warnings of a completed job
+  quality_not_measured: 'internal',
+  poster_failed: 'internal',
+  storyboard_failed: 'internal',
   // segments and media
   segment_not_found: 'not_found',
   segment_checksum_mismatch: 'mismatch',

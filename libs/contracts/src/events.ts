@@ -1,4 +1,5 @@
 import type { ErrorCode } from './errors.js';
+import type { JobWarning } from './finishing.js';
 import { DASH_MANIFEST, mediaPrefix, type RenditionName, VOD_MULTIVARIANT } from './media.js';
 
 /** S3-11. The same names on Socket.IO, in `progress_events.type` and on the Redis stream. */
@@ -43,18 +44,35 @@ export interface RenditionProgress {
   segments_total: number | null;
 }
 
-/** Paths on the gateway, from its root. `early` plays while the job runs; the others exist once it is completed. */
+/**
+ * Paths on the gateway, from its root. `early` plays while the job runs; `hls` and `dash` exist once all
+ * renditions are stored. In a fact null says nothing: what was said before stays.
+ */
 export interface Playback {
   early: string | null;
   hls: string | null;
   dash: string | null;
+  /** A JPEG. */
+  poster: string | null;
+  /** WebVTT whose cues name parts of a JPEG (`#xywh`). */
+  storyboard: string | null;
 }
 
-/** Of a completed job. */
-export const finishedPlayback = (assetId: string): Playback & { hls: string; dash: string } => ({
+/** Where an asset's pictures are; null where it has none. */
+export type Pictures = Pick<Playback, 'poster' | 'storyboard'>;
+
+export const NO_PLAYBACK: Playback = { early: null, hls: null, dash: null, poster: null, storyboard: null };
+
+/** The finished stream of an asset, with the pictures that the result of its job names. */
+export const finishedPlayback = (
+  assetId: string,
+  result: Partial<Pictures> | null,
+): Playback & { hls: string; dash: string } => ({
   early: null,
   hls: `/${mediaPrefix(assetId)}${VOD_MULTIVARIANT}`,
   dash: `/${mediaPrefix(assetId)}${DASH_MANIFEST}`,
+  poster: result?.poster ?? null,
+  storyboard: result?.storyboard ?? null,
 });
 
 /**
@@ -135,4 +153,6 @@ export interface JobView {
   renditions: RenditionProgress[];
   playback: Playback;
   waiting_for: WaitingFor | null;
+  /** What a completed job lacks; nothing of it keeps the stream from being played. */
+  warnings: JobWarning[];
 }

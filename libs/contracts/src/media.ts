@@ -43,4 +43,7 @@ export const renditionPrefix = (assetId: string, rendition: string) => `media/${
  */
 export const segmentFileName = (index: number, sha256: string) =>
   `seg_${String(index).padStart(4, '0')}-${sha256.slice(0, 8)}.m4s`;
+export const posterFileName = (sha256: string) => `poster-${sha256.slice(0, 8)}.jpg`;
+export const storyboardFileName = (sha256: string, extension: 'jpg' | 'vtt') =>
+  `storyboard-${sha256.slice(0, 8)}.${extension}`;
 export const initFileName = (sha256: string) => `init-${sha256.slice(0, 8)}.mp4`;

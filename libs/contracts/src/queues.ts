@@ -41,6 +41,12 @@ export class PackagePayload {
   @IsUUID() jobId: string;
 }
 
+/** A row of `finishing_tasks`: a poster, a storyboard, a comparison with the source. */
+export class FinishingPayload {
+  @IsUUID() jobId: string;
+  @IsUUID() taskId: string;
+}
+
 /** Ask the virus scanner about a complete source. */
 export class ScanPayload {
   @IsUUID() jobId: string;
@@ -64,6 +70,7 @@ export const QUEUES = {
   span: SpanPayload,
   follower: SpanPayload,
   'segment-upload': SegmentPayload,
+  finishing: FinishingPayload,
   package: PackagePayload,
   cleanup: CleanupPayload,
   scan: ScanPayload,
@@ -80,6 +87,7 @@ export const queueJobId = {
   span: (p: SpanPayload) => `span-${p.spanId}`,
   follower: (p: SpanPayload) => `span-${p.spanId}`,
   'segment-upload': (p: SegmentPayload) => `seg-${p.spanId}-${p.lease}-${p.rendition}-${p.index}`,
+  finishing: (p: FinishingPayload) => `finishing-${p.taskId}`,
   package: (p: PackagePayload) => `package-${p.jobId}`,
   cleanup: (p: CleanupPayload) => `cleanup-${p.assetId}`,
   scan: (p: ScanPayload) => `scan-${p.jobId}`,

@@ -45,6 +45,9 @@ export async function failJob(
      WHERE job_id = $1 AND status IN ('pending', 'running')`,
     [jobId],
   );
+  await manager.query(`DELETE FROM finishing_tasks WHERE job_id = $1 AND status IN ('pending', 'running')`, [
+    jobId,
+  ]);
   await tellJobEnded(manager, jobId);
   return { assetId: job.asset_id, facts };
 }

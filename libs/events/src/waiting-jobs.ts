@@ -1,11 +1,11 @@
-import { type ErrorCode, finishedPlayback, type JobStatus, type TenantFact } from '#contracts';
+import { type ErrorCode, finishedPlayback, type JobStatus, type Pictures, type TenantFact } from '#contracts';
 import type { EntityManager } from '#persistence';
 import { recordFact } from './record.js';
 
 interface Ended {
   status: JobStatus;
   asset_id: string;
-  result: unknown;
+  result: Pictures | null;
   error_code: ErrorCode | null;
   error_message: string | null;
 }
@@ -44,7 +44,7 @@ function tell(manager: EntityManager, jobId: string, ended: Ended): Promise<Tena
       progress: 100,
       message: 'All renditions are stored.',
       result: ended.result,
-      playback: finishedPlayback(ended.asset_id),
+      playback: finishedPlayback(ended.asset_id, ended.result),
     });
   }
   return recordFact(manager, jobId, {

@@ -9,6 +9,7 @@ import { Scan1700000300000 } from './migrations/1700000300000-scan.js';
 import { Batches1700000400000 } from './migrations/1700000400000-batches.js';
 import { Overlap1700000500000 } from './migrations/1700000500000-overlap.js';
 import { Stalls1700000600000 } from './migrations/1700000600000-stalls.js';
+import { Finishing1700000700000 } from './migrations/1700000700000-finishing.js';
 import { Scale1700000900000 } from './migrations/1700000900000-scale.js';
 
 const INT8_OID = 20;
@@ -38,6 +39,7 @@ export function dataSourceOptions(config: {
       Overlap1700000500000,
       Stalls1700000600000,
       Scale1700000900000,
+      Finishing1700000700000,
     ],
     migrationsTransactionMode: 'all',
     synchronize: false,

@@ -45,6 +45,10 @@ const QUICK: Record<string, string> = {
   RECONCILE_INTERVAL_SECONDS: '1',
   SHUTDOWN_GRACE_SECONDS: '2',
   DATABASE_POOL_SIZE: '5',
+  // Whoever tests these turns them on.
+  POSTER: 'false',
+  STORYBOARD_TILES: '0',
+  QUALITY_SAMPLES: '0',
 };
 
 const PORT_KEYS: Record<ServiceName, string> = {

@@ -13,7 +13,11 @@ const JOB = `
   SELECT j.id, j.key, j.bucket, COALESCE(w.status, j.status) AS status, COALESCE(w.stage, j.stage) AS stage,
     GREATEST(w.progress, j.progress) AS progress, j.workflow_id, j.error_code, j.error_message,
     j.result, j.created_at, j.updated_at, j.completed_at, j.last_seq, j.asset_id,
-    COALESCE(w.playable_at, j.playable_at) AS playable_at,
+    COALESCE(w.playable_at, j.playable_at) AS playable_at, COALESCE(w.packaged_at, j.packaged_at) AS packaged_at,
+    (SELECT result ->> 'name' FROM finishing_tasks
+       WHERE job_id = COALESCE(j.waits_for, j.id) AND kind = 'poster' AND status = 'done') AS poster,
+    (SELECT result ->> 'name' FROM finishing_tasks
+       WHERE job_id = COALESCE(j.waits_for, j.id) AND kind = 'storyboard' AND status = 'done') AS storyboard,
     a.status IN ('provisional', 'ready') AS asset_kept,
     s.id AS session_id, s.filename, s.bytes_received, s.file_size AS bytes_total,
     (SELECT COALESCE(json_agg(e), '[]') FROM (

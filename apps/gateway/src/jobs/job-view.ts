@@ -2,9 +2,13 @@ import {
   DASH_MANIFEST,
   EARLY_MULTIVARIANT,
   type ErrorCode,
+  finishedPlayback,
   type JobStatus,
   type JobView,
+  type JobWarning,
   mediaPrefix,
+  NO_PLAYBACK,
+  type Pictures,
   type Playback,
   type RenditionProgress,
   type Stage,
@@ -23,12 +27,13 @@ export interface JobRow {
   workflow_id: string | null;
   error_code: ErrorCode | null;
   error_message: string | null;
-  result: unknown;
+  result: (Pictures & { warnings?: JobWarning[] }) | null;
   created_at: Date;
   updated_at: Date;
   completed_at: Date | null;
   last_seq: number;
   playable_at: Date | null;
+  packaged_at: Date | null;
   asset_id: string;
   asset_kept: boolean;
   session_id: string | null;
@@ -44,6 +49,9 @@ export interface JobRow {
   }[];
   renditions: RenditionProgress[];
   waiting_for: WaitingFor | null;
+  /** Names of pictures that are stored, while the job runs. */
+  poster: string | null;
+  storyboard: string | null;
 }
 
 export function toJobView(row: JobRow): JobView {
@@ -73,17 +81,21 @@ export function toJobView(row: JobRow): JobView {
     renditions: row.renditions,
     playback: playbackOf(row),
     waiting_for: row.waiting_for,
+    warnings: row.result?.warnings ?? [],
   };
 }
 
-/** Early while the job runs, the others once it is completed, none when the media is going or gone. */
-function playbackOf(row: Pick<JobRow, 'status' | 'playable_at' | 'asset_id' | 'asset_kept'>): Playback {
+/** Early while the job runs, the others once all renditions are stored, none when the media is going or gone. */
+function playbackOf(row: JobRow): Playback {
+  if (!row.asset_kept) return NO_PLAYBACK;
   const at = (name: string) => `/${mediaPrefix(row.asset_id)}${name}`;
-  const running = row.status === 'pending' || row.status === 'processing';
-  const completed = row.status === 'completed' && row.asset_kept;
+  if (row.status === 'completed') return finishedPlayback(row.asset_id, row.result);
+  if (row.status === 'failed') return NO_PLAYBACK;
   return {
-    early: running && row.asset_kept && row.playable_at !== null ? at(EARLY_MULTIVARIANT) : null,
-    hls: completed ? at(VOD_MULTIVARIANT) : null,
-    dash: completed ? at(DASH_MANIFEST) : null,
+    early: row.playable_at === null ? null : at(EARLY_MULTIVARIANT),
+    hls: row.packaged_at === null ? null : at(VOD_MULTIVARIANT),
+    dash: row.packaged_at === null ? null : at(DASH_MANIFEST),
+    poster: row.poster && at(row.poster),
+    storyboard: row.storyboard && at(row.storyboard),
   };
 }

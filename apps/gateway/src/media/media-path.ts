@@ -23,6 +23,9 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** segmentFileName and initFileName of the contracts. */
 const SEGMENT_NAME = /^seg_\d{4,6}-[0-9a-f]{8}\.m4s$/;
 const INIT_NAME = /^init-[0-9a-f]{8}\.mp4$/;
+/** posterFileName and storyboardFileName. */
+const PICTURE_NAME = /^(poster|storyboard)-[0-9a-f]{8}\.jpg$/;
+const STORYBOARD_NAME = /^storyboard-[0-9a-f]{8}\.vtt$/;
 
 /**
  * What an address below `/media/` means; null for everything that is not exactly one of our names
@@ -42,6 +45,8 @@ function ofAsset(assetId: string, name: string): MediaTarget | null {
   if (name === EARLY_MULTIVARIANT) return { kind: 'early-multivariant', assetId };
   if (name === VOD_MULTIVARIANT) return playlist(key, HLS_TYPE);
   if (name === DASH_MANIFEST) return playlist(key, DASH_TYPE);
+  if (PICTURE_NAME.test(name)) return immutable(key, name, 'image/jpeg');
+  if (STORYBOARD_NAME.test(name)) return immutable(key, name, 'text/vtt; charset=utf-8');
   return null;
 }
 

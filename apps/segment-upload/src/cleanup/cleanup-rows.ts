@@ -23,7 +23,9 @@ export class CleanupRows {
       `SELECT ceil(1000 * greatest(0, extract(epoch FROM greatest(
            coalesce(a.deleting_since, a.updated_at) + make_interval(secs => $2),
            (SELECT max(s.lease_expires_at) FROM spans s JOIN jobs j ON j.id = s.job_id
-             WHERE j.asset_id = a.id AND s.status <> 'done')
+             WHERE j.asset_id = a.id AND s.status <> 'done'),
+           (SELECT max(f.lease_expires_at) FROM finishing_tasks f JOIN jobs j ON j.id = f.job_id
+             WHERE j.asset_id = a.id AND f.status = 'running')
          ) - now())))::float8 AS "waitMs",
          ARRAY(WITH own AS (SELECT id FROM upload_sessions WHERE asset_id = a.id AND status <> 'active')
            SELECT id FROM own UNION SELECT id FROM upload_sessions WHERE final_id IN (SELECT id FROM own)) AS "sessionIds"
@@ -57,6 +59,10 @@ export class CleanupRows {
         [assetId],
       );
       if (asset.length === 0) return;
+      await manager.query(
+        'DELETE FROM finishing_tasks WHERE job_id IN (SELECT id FROM jobs WHERE asset_id = $1)',
+        [assetId],
+      );
       await manager.query(
         'DELETE FROM segments WHERE rendition_id IN (SELECT id FROM renditions WHERE asset_id = $1)',
         [assetId],

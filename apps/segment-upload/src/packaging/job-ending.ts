@@ -1,11 +1,22 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { finishedPlayback, type SluiceError, type TenantFact } from '#contracts';
+import {
+  finishedPlayback,
+  type JobQuality,
+  type Pictures,
+  type SluiceError,
+  type TenantFact,
+} from '#contracts';
 import { endWaiting, failJob, recordFact, tellJobEnded } from '#events';
 import type { DataSource, EntityManager } from '#persistence';
 import { renditionsOf, toProgress } from '../progress/progress-facts.js';
 import type { Resources } from '../resources.js';
 import { DATABASE, RESOURCES } from '../tokens.js';
 import type { PackageJob } from './package-rows.js';
+
+/** What of a job's result is read here; it is stored whole. */
+export interface Result extends Pictures {
+  quality: JobQuality | null;
+}
 
 const UNIQUE_VIOLATION = '23505';
 
@@ -18,7 +29,7 @@ export class JobEnding {
   ) {}
 
   /** Job `completed`, asset `ready`. False when the job had ended before: its media is not to be published. */
-  async complete(job: PackageJob, result: Record<string, unknown>): Promise<boolean> {
+  async complete(job: PackageJob, result: Result): Promise<boolean> {
     const facts = await this.publishOnce(job, result).catch((error: unknown) => {
       // The same file was published between our look and our commit; now we see it.
       if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) throw error;
@@ -37,7 +48,7 @@ export class JobEnding {
     await this.resources.facts.publish(...failed.facts);
   }
 
-  private publishOnce(job: PackageJob, result: Record<string, unknown>): Promise<(TenantFact | null)[]> {
+  private publishOnce(job: PackageJob, result: Result): Promise<(TenantFact | null)[]> {
     return this.database.transaction(async (manager) => {
       if (!(await lockOpen(manager, job.id))) return [];
       await manager.query(
@@ -58,6 +69,11 @@ export class JobEnding {
         'UPDATE renditions SET completed_at = now() WHERE job_id = $1 AND completed_at IS NULL',
         [job.id],
       );
+      await manager.query(
+        `UPDATE renditions r SET quality = q.value - 'name' FROM jsonb_array_elements($2::jsonb) AS q(value)
+         WHERE r.job_id = $1 AND r.name = q.value ->> 'name'`,
+        [job.id, JSON.stringify(result.quality?.renditions ?? [])],
+      );
       const fact = await recordFact(manager, job.id, {
         type: 'processing_completed',
         durable: true,
@@ -66,7 +82,7 @@ export class JobEnding {
         message: 'All renditions are stored.',
         result,
         renditions: (await renditionsOf(manager, job.id)).map(toProgress),
-        playback: finishedPlayback(job.assetId),
+        playback: finishedPlayback(job.assetId, result),
       });
       await tellJobEnded(manager, job.id);
       return [fact, ...waiting];

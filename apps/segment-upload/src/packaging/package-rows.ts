@@ -10,6 +10,8 @@ export interface PackageJob {
   assetStatus: AssetStatus;
   /** All of the source is here and planned, nothing is still to be done, and no verdict is waited for. */
   isDue: boolean;
+  /** The finished playlists are stored. */
+  isPackaged: boolean;
 }
 
 /** A rendition and what its stored segments amount to. */
@@ -17,6 +19,7 @@ export interface StoredRendition {
   id: string;
   name: RenditionName;
   kind: 'video' | 'audio';
+  mode: 'encode' | 'copy';
   width: number | null;
   height: number | null;
   fpsNum: number | null;
@@ -59,7 +62,7 @@ export class PackageRows {
       `SELECT j.id, j.asset_id AS "assetId", j.status, a.status AS "assetStatus",
          j.source_complete AND j.plan IS NOT NULL AND NOT j.plan_open AND EXISTS (SELECT 1 FROM spans WHERE job_id = $1)
            AND NOT EXISTS (SELECT 1 FROM spans WHERE job_id = $1 AND status <> 'done')
-           AND j.scan IN ('off', 'clean') AS "isDue"
+           AND j.scan IN ('off', 'clean') AS "isDue", j.packaged_at IS NOT NULL AS "isPackaged"
        FROM jobs j JOIN assets a ON a.id = j.asset_id WHERE j.id = $1`,
       [jobId],
     );
@@ -69,7 +72,7 @@ export class PackageRows {
   /** Top rung first, audio last. */
   renditions(jobId: string): Promise<StoredRendition[]> {
     return this.database.query<StoredRendition[]>(
-      `SELECT r.id, r.name, r.kind, r.width, r.height, r.fps_num AS "fpsNum", r.fps_den AS "fpsDen", r.timescale,
+      `SELECT r.id, r.name, r.kind, r.mode, r.width, r.height, r.fps_num AS "fpsNum", r.fps_den AS "fpsDen", r.timescale,
          r.target_duration AS "targetDuration", r.language, r.channels, r.codecs, r.init_key AS "initKey",
          r.segments_total AS "segmentsTotal", count(g.size)::integer AS stored,
          coalesce(sum(g.size), 0)::bigint AS bytes, coalesce(max(g.duration_ticks), 0) AS "longestTicks",
@@ -118,7 +121,9 @@ export class PackageRows {
       `SELECT init_key AS key FROM renditions WHERE asset_id = $1 AND init_key = ANY($2)
        UNION ALL
        SELECT s.storage_path FROM segments s JOIN renditions r ON r.id = s.rendition_id
-       WHERE r.asset_id = $1 AND s.storage_path = ANY($2)`,
+       WHERE r.asset_id = $1 AND s.storage_path = ANY($2)
+       UNION ALL
+       SELECT unnest(f.objects) FROM finishing_tasks f JOIN jobs j ON j.id = f.job_id WHERE j.asset_id = $1`,
       [assetId, keys],
     );
     return new Set(rows.map((row) => row.key));

@@ -1,18 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { finishedPlayback, mediaPrefix, type Stage } from '#contracts';
+import { type ErrorCode, finishedPlayback, mediaPrefix, SluiceError, type Stage } from '#contracts';
 import { recordFact } from '#events';
-import { toSluiceError } from '#http';
+import { type ServiceContext, toSluiceError } from '#http';
+import type { QualityFloor } from '#media';
 import type { Handler } from '#queue';
+import { FinishingRows } from '../finishing/finishing-rows.js';
+import { type Verdict, verdictOf } from '../finishing/verdict.js';
 import type { Resources } from '../resources.js';
-import { RESOURCES } from '../tokens.js';
+import { CONTEXT, RESOURCES } from '../tokens.js';
 import { assertComplete } from './completeness.js';
 import { JobEnding } from './job-ending.js';
 import { ManifestWriter, manifestKeys, type PackagedRendition } from './manifest-writer.js';
-import { type PackageJob, PackageRows } from './package-rows.js';
+import { type PackageJob, PackageRows, type StoredRendition } from './package-rows.js';
 import { RubbishSweeper } from './rubbish-sweeper.js';
 
 /** S1-04 */
 const PACKAGING = { from: 75, to: 85 };
+/** Another try gives the same. */
+const FINAL: ErrorCode[] = ['segments_missing', 'quality_below_floor'];
 
 /** All spans done → playlists, MPD, sweep, job completed. Killed anywhere, it writes the same again and goes on. */
 @Injectable()
@@ -23,6 +28,8 @@ export class PackageProcessor {
     @Inject(ManifestWriter) private readonly manifests: ManifestWriter,
     @Inject(RubbishSweeper) private readonly sweeper: RubbishSweeper,
     @Inject(JobEnding) private readonly ending: JobEnding,
+    @Inject(FinishingRows) private readonly finishing: FinishingRows,
+    @Inject(CONTEXT) private readonly context: ServiceContext,
   ) {}
 
   readonly process: Handler<'package'> = async ({ jobId }, { signal, lastAttempt }) => {
@@ -35,34 +42,65 @@ export class PackageProcessor {
     } catch (error) {
       const known = toSluiceError(error);
       // A store that is full or a database that is away is no reason to throw an encode away; a fault of ours is.
-      const hopeless = !known.retryable || known.code === 'segments_missing' || known.code === 'internal';
-      const final = known.code === 'segments_missing' || lastAttempt;
-      if (signal.aborted || !hopeless || !final) throw error;
+      const final = FINAL.includes(known.code);
+      const hopeless = !known.retryable || final || known.code === 'internal';
+      if (signal.aborted || !hopeless || !(final || lastAttempt)) throw error;
       await this.ending.fail(job, known);
     }
     return undefined;
   };
 
+  /**
+   * Where there are finishing tasks this runs twice: the stream is published first, so that nobody waits for
+   * a poster or a measurement, and when the last of them has ended the same is written again and the job ends.
+   */
   private async package(job: PackageJob, signal: AbortSignal): Promise<void> {
+    if (job.isPackaged && (await this.finishing.hasOpen(job.id))) return;
     await this.say(job.id, 'validation', 60);
     const all = await this.rows.renditions(job.id);
     await assertComplete(this.rows, all);
     // A track without a single packet has no playlist that a player would take.
     const renditions = all.filter((rendition) => rendition.segmentsTotal !== 0);
+    if (!job.isPackaged && this.finishing.wanted(renditions)) {
+      await this.write(job, renditions, signal, async () => undefined);
+      await this.finishing.begin(job, renditions);
+      return;
+    }
+    const verdict = verdictOf(job.assetId, await this.finishing.ended(job.id), this.floor());
+    if (verdict.belowFloor && this.context.environment.QUALITY_FLOOR === 'fail')
+      throw new SluiceError('quality_below_floor', verdict.belowFloor);
+    const { packaged, duration } = await this.write(job, renditions, signal, (stage, progress) =>
+      this.say(job.id, stage, progress),
+    );
+    await this.sweeper.sweep(job.assetId, new Set(manifestKeys(job.assetId, packaged)));
+    await this.say(job.id, 'storage', 95);
+    const completed = await this.ending.complete(job, resultOf(job, packaged, duration, verdict));
+    const now = completed ? null : await this.rows.job(job.id);
+    if (now) await this.withdraw(now);
+  }
+
+  /** Playlists and MPD. */
+  private async write(
+    job: PackageJob,
+    renditions: readonly StoredRendition[],
+    signal: AbortSignal,
+    say: (stage: Stage, progress: number) => Promise<void>,
+  ): Promise<{ packaged: PackagedRendition[]; duration: number }> {
     const packaged: PackagedRendition[] = [];
     for (const [index, rendition] of renditions.entries()) {
       const share = Math.floor(((PACKAGING.to - PACKAGING.from) * index) / renditions.length);
-      await this.say(job.id, 'packaging', PACKAGING.from + share);
+      await say('packaging', PACKAGING.from + share);
       packaged.push(await this.manifests.writeMediaPlaylist(job.assetId, rendition, signal));
     }
-    await this.say(job.id, 'storage', 90);
+    await say('storage', 90);
     const duration = Math.max(...packaged.map(({ endTicks, timescale }) => endTicks / timescale));
     await this.manifests.writeManifests(job.assetId, packaged, duration, signal);
-    await this.sweeper.sweep(job.assetId, new Set(manifestKeys(job.assetId, packaged)));
-    await this.say(job.id, 'storage', 95);
-    const completed = await this.ending.complete(job, resultOf(job, packaged, duration));
-    const now = completed ? null : await this.rows.job(job.id);
-    if (now) await this.withdraw(now);
+    return { packaged, duration };
+  }
+
+  private floor(): QualityFloor {
+    const { QUALITY_MIN_VMAF, QUALITY_MIN_SSIM, QUALITY_MIN_PSNR } = this.context.environment;
+    return { vmaf: QUALITY_MIN_VMAF, ssim: QUALITY_MIN_SSIM, psnr: QUALITY_MIN_PSNR };
   }
 
   /** Not durable: a second run repeats none of it, stage and progress only go forward. */
@@ -80,11 +118,18 @@ export class PackageProcessor {
   }
 }
 
-function resultOf(job: PackageJob, renditions: readonly PackagedRendition[], duration: number) {
-  const { hls, dash } = finishedPlayback(job.assetId);
+function resultOf(
+  job: PackageJob,
+  renditions: readonly PackagedRendition[],
+  duration: number,
+  { poster, storyboard, quality, warnings }: Verdict,
+) {
+  const { hls, dash } = finishedPlayback(job.assetId, null);
   return {
     hls,
     dash,
+    poster,
+    storyboard,
     duration_seconds: Math.round(duration * 1e6) / 1e6,
     renditions: renditions.map(({ name, width, height, codecs, peakBitrate, stored, bytes }) => ({
       name,
@@ -95,6 +140,7 @@ function resultOf(job: PackageJob, renditions: readonly PackagedRendition[], dur
       segments: stored,
       bytes,
     })),
-    quality: null,
+    quality,
+    warnings,
   };
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import {
   EARLY_MULTIVARIANT,
   mediaPrefix,
+  NO_PLAYBACK,
   type RenditionProgress,
   type SegmentPayload,
   type TenantFact,
@@ -97,7 +98,7 @@ async function becomePlayable(manager: EntityManager, jobId: string, rows: reado
     progress: transcodingProgress(rows),
     message: 'The stream can be played while the rest is being encoded.',
     renditions: rows.map(toProgress),
-    playback: { early: `/${mediaPrefix(job.asset_id)}${EARLY_MULTIVARIANT}`, hls: null, dash: null },
+    playback: { ...NO_PLAYBACK, early: `/${mediaPrefix(job.asset_id)}${EARLY_MULTIVARIANT}` },
   });
 }
 

@@ -67,6 +67,8 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
       `SELECT id, priority FROM jobs j WHERE status = 'processing' AND source_complete AND plan IS NOT NULL AND NOT plan_open AND scan IN ('off', 'clean')
          AND EXISTS (SELECT 1 FROM spans WHERE job_id = j.id)
          AND NOT EXISTS (SELECT 1 FROM spans WHERE job_id = j.id AND status <> 'done')
+         AND NOT (packaged_at IS NOT NULL AND EXISTS (
+           SELECT 1 FROM finishing_tasks WHERE job_id = j.id AND status IN ('pending', 'running')))
        ORDER BY created_at LIMIT ${AT_MOST}`,
     );
     await queues.enqueueAll(

@@ -112,6 +112,7 @@ export class PlanRepository {
       if (rows.length === 0) return null;
       await insertRenditions(manager, claim, plan);
       await insertSpans(manager, claim, plan);
+      if (this.environment.POSTER === 'true') await insertPoster(manager, claim);
       const fact = await recordFact(manager, claim.jobId, {
         type: 'processing_initiated',
         durable: true,
@@ -197,5 +198,13 @@ async function insertSpans(manager: EntityManager, claim: PlanClaim, plan: Plan)
      FROM jsonb_to_recordset($3::jsonb) AS s(id uuid, kind text, position integer, renditions jsonb, first_segment integer,
        segment_count integer, params jsonb, bytes_from bigint, bytes_to bigint)`,
     [claim.tenantId, claim.jobId, JSON.stringify(rows)],
+  );
+}
+
+/** Due when its segment is stored (finishing-queue.ts); the other finishing tasks come with the playlists. */
+async function insertPoster(manager: EntityManager, { tenantId, jobId }: PlanClaim): Promise<void> {
+  await manager.query(
+    `INSERT INTO finishing_tasks (tenant_id, job_id, kind) VALUES ($1, $2, 'poster') ON CONFLICT DO NOTHING`,
+    [tenantId, jobId],
   );
 }

@@ -5,6 +5,7 @@ import type { Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import type { QueueProducer } from '#queue';
 import { IS_WAITING, queuedSpan, releaseSpans, SPAN_ENTRY, type SpanEntry } from '#work';
+import { IS_DUE, IS_FREE, queuedTask, type TaskEntry } from '../finishing/finishing-queue.js';
 import { Places } from '../planning/places.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER } from '../tokens.js';
 
@@ -47,6 +48,7 @@ export class Reconciler {
       await this.places.offer();
       await this.turns();
       await this.spans();
+      await this.finishing();
     } catch (error) {
       this.logger.warn(
         { err: error },
@@ -94,6 +96,19 @@ export class Reconciler {
     for (const span of due) {
       const { queue, payload, options } = queuedSpan(span);
       await this.producer.revive(queue, payload, options);
+    }
+  }
+
+  private async finishing(): Promise<void> {
+    const due = (await this.dataSource.query(
+      `SELECT finishing_tasks.id, finishing_tasks.job_id, finishing_tasks.kind, jobs.priority
+       FROM finishing_tasks JOIN jobs ON jobs.id = finishing_tasks.job_id
+       WHERE ${IS_FREE} AND ${IS_DUE} ORDER BY jobs.priority DESC, jobs.created_at LIMIT $1`,
+      [MOST_AT_ONCE],
+    )) as TaskEntry[];
+    for (const task of due) {
+      const { payload, options } = queuedTask(task);
+      await this.producer.revive('finishing', payload, options);
     }
   }
 }

@@ -7,8 +7,11 @@ import { SluiceError } from '#contracts';
 import type { ChunkedSource } from './chunked-source.js';
 import { Patience } from './patience.js';
 
+/** What can be served: a source, or stored segments in a row. */
+export type ByteSource = Pick<ChunkedSource, 'size' | 'stream'>;
+
 interface Served {
-  source: ChunkedSource;
+  source: ByteSource;
   failure: SluiceError | null;
   patience: Patience;
 }
@@ -43,7 +46,7 @@ export class SourceServer {
   }
 
   /** Serves `source` until `close` is called. `patienceMs`: so long a reader may wait for bytes. */
-  publish(source: ChunkedSource, patienceMs: number): Published {
+  publish(source: ByteSource, patienceMs: number): Published {
     const token = randomBytes(24).toString('hex');
     const served: Served = { source, failure: null, patience: new Patience(patienceMs) };
     this.sources.set(token, served);

@@ -22,8 +22,8 @@ export class HandOver {
   }
 
   /**
-   * With both sessions and the working job locked, in one transaction: plan, renditions, spans, segments
-   * and chunks become the heir's, and who waited for the job waits for the heir's. Running spans are
+   * With both sessions and the working job locked, in one transaction: plan, renditions, spans, finishing
+   * tasks, segments and chunks become the heir's, and who waited for the job waits for the heir's. What runs is
    * `pending` again under the next lease number, because their workers watch the job that ends. The
    * objects stay where they are: rows name them. `nobody`: no job waits. `again`: another one does than
    * was locked; the caller begins anew.
@@ -42,6 +42,7 @@ export class HandOver {
     await manager.query(
       `UPDATE jobs SET status = w.status, stage = w.stage, progress = GREATEST(jobs.progress, w.progress), plan = w.plan,
          plan_lease = w.plan_lease, copy_denied = w.copy_denied, turn = w.turn, playable_at = w.playable_at,
+         packaged_at = w.packaged_at,
          scan = w.scan, scan_since = w.scan_since, waits_for = NULL, updated_at = now()
        FROM jobs w WHERE jobs.id = $1 AND w.id = $2`,
       [heir.jobId, from.jobId],
@@ -52,13 +53,15 @@ export class HandOver {
       waiting.map(({ id }) => id),
     ]);
     await manager.query('SELECT 1 FROM assets WHERE id = $1 FOR UPDATE', [from.assetId]);
-    await manager.query(
-      `UPDATE spans SET job_id = $1, updated_at = now(),
-         lease_number = lease_number + CASE WHEN status IN ('pending', 'running') THEN 1 ELSE 0 END,
-         lease_owner = NULL, lease_expires_at = NULL, status = CASE status WHEN 'running' THEN 'pending' ELSE status END
-       WHERE job_id = $2`,
-      [heir.jobId, from.jobId],
-    );
+    for (const table of ['spans', 'finishing_tasks']) {
+      await manager.query(
+        `UPDATE ${table} SET job_id = $1, updated_at = now(),
+           lease_number = lease_number + CASE WHEN status IN ('pending', 'running') THEN 1 ELSE 0 END,
+           lease_owner = NULL, lease_expires_at = NULL, status = CASE status WHEN 'running' THEN 'pending' ELSE status END
+         WHERE job_id = $2`,
+        [heir.jobId, from.jobId],
+      );
+    }
     for (const table of ['renditions', 'segments']) {
       await manager.query(`UPDATE ${table} SET job_id = $1 WHERE job_id = $2`, [heir.jobId, from.jobId]);
     }

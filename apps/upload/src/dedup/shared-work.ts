@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { finishedPlayback, type TenantFact } from '#contracts';
+import { finishedPlayback, type Pictures, type TenantFact } from '#contracts';
 import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
 import { dropDerived } from '#work';
@@ -19,7 +19,7 @@ export interface KnownWork {
   jobId: string;
   assetId: string;
   completed: boolean;
-  result: unknown;
+  result: Pictures | null;
 }
 
 /** Somebody ended it while we waited for its lock: another look finds what there is now. */
@@ -146,7 +146,7 @@ export class SharedWork {
       progress: 100,
       message: 'All renditions are stored.',
       result: known.result,
-      playback: finishedPlayback(known.assetId),
+      playback: finishedPlayback(known.assetId, known.result),
     });
   }
 }

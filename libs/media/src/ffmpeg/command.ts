@@ -27,7 +27,7 @@ export interface VideoRun {
   outputs: VideoOutput[];
 }
 
-const GLOBALS = [
+export const GLOBALS = [
   '-nostdin',
   '-hide_banner',
   '-v',
@@ -61,7 +61,7 @@ const FRAGMENTS = [
 
 const DECODER_THREADS = { usual: 2, urgent: 4 };
 
-const guardsOf = (plan: Plan) => inputGuards(plan.container, plan.limits ?? DEFAULT_INPUT_LIMITS);
+export const guardsOf = (plan: Plan) => inputGuards(plan.container, plan.limits ?? DEFAULT_INPUT_LIMITS);
 
 /** One decode, all encoded rungs of a span. */
 export function videoRun(plan: Plan, run: VideoRun): string[] {
@@ -90,7 +90,7 @@ export function videoRun(plan: Plan, run: VideoRun): string[] {
  * The source on the grid, from the first frame that any output needs to the last; an output that begins
  * later drops what comes before it. Times are counted from the plan's zero.
  */
-function videoFilters(plan: Plan, run: VideoRun): string[] {
+export function videoFilters(plan: Plan, run: VideoRun): string[] {
   const { fps } = plan.grid;
   const { color } = plan.video;
   const first = Math.min(...run.outputs.map((output) => output.firstSegment));

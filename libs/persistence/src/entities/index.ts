@@ -1,5 +1,14 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { ErrorCode, JobStatus, ProfileName, RenditionName, SessionStatus, Stage } from '#contracts';
+import type {
+  ErrorCode,
+  FinishingKind,
+  JobStatus,
+  ProfileName,
+  QualityScore,
+  RenditionName,
+  SessionStatus,
+  Stage,
+} from '#contracts';
 
 /**
  * Rows as TypeScript sees them; the DDL is in migrations/, the state machines in docs/model.md.
@@ -64,6 +73,8 @@ export class Job extends Timestamps {
   @Column('jsonb', { nullable: true }) result: unknown;
   @Column('bigint', { name: 'last_seq', default: 0 }) lastSeq: number;
   @Column('timestamptz', { name: 'playable_at', nullable: true }) playableAt: Date | null;
+  /** The finished playlists are stored; what is left of the job is its finishing tasks. */
+  @Column('timestamptz', { name: 'packaged_at', nullable: true }) packagedAt: Date | null;
   @Column('timestamptz', { name: 'completed_at', nullable: true }) completedAt: Date | null;
 }
 
@@ -169,6 +180,8 @@ export class Rendition {
   @Column('integer', { name: 'segments_total', nullable: true }) segmentsTotal: number | null;
   @Column('integer', { name: 'segments_completed', default: 0 }) segmentsCompleted: number;
   @Column('bigint', { default: 0 }) bytes: number;
+  /** Measured (S1-07), with the job's end; null where it was not. */
+  @Column('jsonb', { nullable: true }) quality: QualityScore | null;
   @Column('timestamptz', { name: 'progress_sent_at', nullable: true }) progressSentAt: Date | null;
   @Column('timestamptz', { name: 'completed_at', nullable: true }) completedAt: Date | null;
 }
@@ -203,6 +216,28 @@ export class Span extends Timestamps {
   /** Where it stalled: this worker leaves it to another one until then. */
   @Column('text', { name: 'avoid_worker', nullable: true }) avoidWorker: string | null;
   @Column('timestamptz', { name: 'avoid_until', nullable: true }) avoidUntil: Date | null;
+  @Column('text', { name: 'error_code', nullable: true }) errorCode: ErrorCode | null;
+  @Column('text', { name: 'error_message', nullable: true }) errorMessage: string | null;
+}
+
+/** A piece of work beside or after the encode, leased like a span; `failed` is no failure of its job. */
+@Entity('finishing_tasks')
+export class FinishingTask extends Timestamps {
+  @PrimaryColumn('uuid') id: string;
+  @Column('text', { name: 'tenant_id' }) tenantId: string;
+  @Column('uuid', { name: 'job_id' }) jobId: string;
+  @Column('text') kind: FinishingKind;
+  @Column('integer', { default: 0 }) position: number;
+  @Column('jsonb', { default: {} }) params: Record<string, unknown>;
+  @Column('text', { default: 'pending' }) status: 'pending' | 'running' | 'done' | 'failed';
+  @Column('integer', { default: 0 }) attempts: number;
+  @Column('integer', { name: 'unclean_deaths', default: 0 }) uncleanDeaths: number;
+  @Column('text', { name: 'lease_owner', nullable: true }) leaseOwner: string | null;
+  @Column('integer', { name: 'lease_number', default: 0 }) leaseNumber: number;
+  @Column('timestamptz', { name: 'lease_expires_at', nullable: true }) leaseExpiresAt: Date | null;
+  /** Keys of what it has stored. */
+  @Column('text', { array: true, default: [] }) objects: string[];
+  @Column('jsonb', { nullable: true }) result: Record<string, unknown> | null;
   @Column('text', { name: 'error_code', nullable: true }) errorCode: ErrorCode | null;
   @Column('text', { name: 'error_message', nullable: true }) errorMessage: string | null;
 }
@@ -257,6 +292,7 @@ export const ENTITIES = [
   UploadChunk,
   Rendition,
   Span,
+  FinishingTask,
   Segment,
   ProgressEvent,
   WorkerRow,
