@@ -20,7 +20,8 @@ beforeAll(async () => {
 afterAll(() => stack?.stop());
 
 const at = (path: string | null) => new URL(path ?? 'http://nowhere', stack.urls.gateway).href;
-const finished = async (name: string) => mustComplete(stack, await upload(stack, await fileOf(clipOf(name))));
+const finished = async (name: string) =>
+  mustComplete(stack, await upload(stack, await fileOf(clipOf(name))), PATIENCE);
 const qualityOf = (job: JobView) => (job.result as { quality: JobQuality | null }).quality;
 
 async function storyboardOf(job: JobView) {
@@ -107,7 +108,7 @@ describe('what is made beside and after the encode', { timeout: PATIENCE }, () =
       lease_expires_at = now() WHERE job_id = '${id}'`);
     await stack.query('ALTER TABLE finishing_tasks DROP CONSTRAINT held');
     await stack.restart('transcode');
-    const job = await mustComplete(stack, id);
+    const job = await mustComplete(stack, id, PATIENCE);
     expect(job.warnings).toEqual([]);
     expect(job.playback.poster).not.toBeNull();
     expect(qualityOf(job)?.samples).toBe(2);

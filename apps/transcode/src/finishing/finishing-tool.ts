@@ -5,8 +5,8 @@ import { type ByteSource, type Published, SourceServer } from '../source/source-
 import { EncoderSockets } from '../spans/encoder-sockets.js';
 import { ENVIRONMENT } from '../tokens.js';
 
-/** Encoders come first (10); a job that only waits for this is to end all the same where they never rest. */
-const NICE = 15;
+/** Like encoders: its own job has none any more, and where others' never rest it is to end all the same. */
+const NICE = 10;
 /** Each of these runs decodes at most some minutes of video. A picture comes at the end, and grows nothing before. */
 const LIMIT_MS = 10 * 60_000;
 const PICTURE_LIMIT_MS = 3 * 60_000;
