@@ -26,6 +26,14 @@ describe('configuration', () => {
     expect(environment).toMatchObject({ ...new Environment(), ...REQUIRED });
   });
 
+  it('S0-18 reads the older name of a setting, too, and the new one wins', () => {
+    const read = (source: Record<string, string>) =>
+      loadEnvironment({ ...REQUIRED, ...source }).WORKER_STREAMING_UPLOAD;
+    expect(read({})).toBe('true');
+    expect(read({ VLOG_WORKER_STREAMING_UPLOAD: 'false' })).toBe('false');
+    expect(read({ VLOG_WORKER_STREAMING_UPLOAD: 'false', WORKER_STREAMING_UPLOAD: 'true' })).toBe('true');
+  });
+
   it('S3-04 has the limits that clients rely on', () => {
     expect(loadEnvironment(REQUIRED)).toMatchObject({
       UPLOAD_MAX_FILE_SIZE: 524_288_000,
@@ -33,6 +41,7 @@ describe('configuration', () => {
       UPLOAD_SESSION_TIMEOUT_HOURS: 24,
       ENABLE_DEDUPLICATION: 'true',
       DEFAULT_PROCESSING_PRIORITY: 5,
+      PROCESSING_MAX_CONCURRENT_JOBS: 5,
       WEBSOCKET_ENABLED: 'true',
       WEBSOCKET_HEARTBEAT_INTERVAL: 30,
     });

@@ -6,12 +6,12 @@ import { jobOf, mustComplete, upload, waitUntilClean } from '../pipeline/harness
 
 const small = TIMED.find((clip) => clip.name === 'no-sound')!;
 const plain = TIMED.find((clip) => clip.name === 'plain')!;
-/** Slow, in one span; a lease says nothing for 2.7 s, which is longer than a cancel may take, a reconciler nothing at all. */
+/** Slow, in one span; a lease says nothing for 2.3 s, which is longer than a cancel may take, a reconciler nothing at all. */
 const SLOW = {
   SEGMENT_SECONDS: '1',
   SPAN_SECONDS: '30',
   ENCODER_PRESET: 'medium',
-  LEASE_SECONDS: '8',
+  LEASE_SECONDS: '7',
   RECONCILE_INTERVAL_SECONDS: '600',
   SPAN_CONCURRENCY: '1',
   PROCESSING_MAX_CONCURRENT_JOBS: '1',

@@ -22,6 +22,7 @@ import { Reconciler } from './recovery/reconciler.js';
 import { Resources, Runtime } from './runtime.js';
 import { ScratchController } from './scratch/scratch.controller.js';
 import { Scratch } from './scratch/scratch.js';
+import { Streaming } from './scratch/streaming.js';
 import { SourceServer } from './source/source-server.js';
 import { SpanProcessor } from './spans/span.processor.js';
 import { SpanRepository } from './spans/span.repository.js';
@@ -72,6 +73,7 @@ export function transcodeModule({ environment, logger, name }: ServiceContext): 
       { provide: WorkerIdentity, useValue: new WorkerIdentity() },
       SourceServer,
       SpanRepository,
+      Streaming,
       SpanRunner,
       SpanProcessor,
       Places,

@@ -10,11 +10,16 @@ export class ConfigError extends Error {
   }
 }
 
+/** Names that older systems gave to what stands in the schema; the new name wins. */
+const OLDER_NAMES: Partial<Record<string, string>> = {
+  WORKER_STREAMING_UPLOAD: 'VLOG_WORKER_STREAMING_UPLOAD',
+};
+
 /** Reads and checks everything at once; throws a ConfigError that names every problem. An empty value counts as not given. */
 export function loadEnvironment(source: NodeJS.ProcessEnv = process.env): Environment {
   const given: Record<string, string> = {};
   for (const key of ENVIRONMENT_KEYS) {
-    const value = source[key];
+    const value = source[key] || source[OLDER_NAMES[key] ?? key];
     if (value !== undefined && value !== '') given[key] = value;
   }
   const environment = plainToInstance(Environment, given, { exposeDefaultValues: true });

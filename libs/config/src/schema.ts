@@ -138,6 +138,8 @@ export class Environment {
     'veryfast';
   /** Segments per rendition and process that may wait for the store before ffmpeg is held (S0-12). */
   @Type(() => Number) @IsInt() @Min(1) @Max(1000) HANDOVER_WINDOW = 10;
+  /** `false`: segments leave the encoder's process only when their run has ended (S0-18); scratch must hold it all. */
+  @IsIn(['true', 'false']) WORKER_STREAMING_UPLOAD = 'true';
   /** Address space of one encoding ffmpeg; five rungs of 1080p take 1,000 (docs/performance.md). */
   @Type(() => Number) @IsInt() @Min(512) ENCODE_MEMORY_MB = 8192;
   @IsIn(['true', 'false']) POSTER = 'true';

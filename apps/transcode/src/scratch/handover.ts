@@ -21,13 +21,22 @@ export class Handover {
     readonly spanId: string,
     readonly lease: number,
     readonly dir: string,
-    private readonly window: number,
+    /** Null: nothing is handed over, and nothing held, before `letGo` (S0-18). */
+    private readonly window: number | null,
   ) {}
 
-  add(path: string, payload: SegmentPayload): ScratchFile {
-    const file = { path, payload, announcedAt: Date.now() };
-    this.files.set(keyOf(payload.rendition, payload.index), file);
-    return file;
+  /** True when it may be announced now. */
+  add(path: string, payload: SegmentPayload): boolean {
+    const announcedAt = this.window === null ? Number.POSITIVE_INFINITY : Date.now();
+    this.files.set(keyOf(payload.rendition, payload.index), { path, payload, announcedAt });
+    return this.window !== null;
+  }
+
+  /** The run has ended: what waited for that, to be announced now. */
+  letGo(): SegmentPayload[] {
+    const kept = [...this.files.values()].filter((file) => file.announcedAt === Number.POSITIVE_INFINITY);
+    for (const file of kept) file.announcedAt = Date.now();
+    return kept.map(({ payload }) => payload);
   }
 
   get(rendition: string, index: number): ScratchFile | undefined {
@@ -63,7 +72,7 @@ export class Handover {
 
   /** Resolves when the rendition may have one more segment. */
   async room(rendition: RenditionName): Promise<void> {
-    await this.until(() => this.countOf(rendition) < this.window);
+    await this.until(() => this.window === null || this.countOf(rendition) < this.window);
   }
 
   /** Resolves when the store has confirmed everything. */

@@ -98,8 +98,7 @@ export class ScratchSink implements SegmentSink {
       index,
       ...what,
     };
-    handover.add(path, payload);
-    await announce(payload);
+    if (handover.add(path, payload)) await announce(payload);
   }
 
   private pathOf(index: number): string {

@@ -26,10 +26,11 @@ export class Scratch {
     this.timer.unref();
   }
 
-  async open(spanId: string, lease: number): Promise<Handover> {
+  /** `streams`: segments leave one by one while the run goes on; otherwise when it lets go of all. */
+  async open(spanId: string, lease: number, streams: boolean): Promise<Handover> {
     const dir = join(this.root, `${spanId}-${lease}`);
     await mkdir(dir, { recursive: true });
-    const handover = new Handover(spanId, lease, dir, this.window);
+    const handover = new Handover(spanId, lease, dir, streams ? this.window : null);
     this.handovers.set(keyOf(spanId, lease), handover);
     return handover;
   }

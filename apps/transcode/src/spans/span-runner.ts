@@ -19,6 +19,7 @@ import type { ObjectStore } from '#storage';
 import type { Handover } from '../scratch/handover.js';
 import type { Scratch } from '../scratch/scratch.js';
 import { ScratchSink } from '../scratch/scratch-sink.js';
+import { Streaming } from '../scratch/streaming.js';
 import { ChunkedSource } from '../source/chunked-source.js';
 import { type Published, SourceServer } from '../source/source-server.js';
 import { DATA_SOURCE, ENVIRONMENT, SCRATCH, STORE } from '../tokens.js';
@@ -54,6 +55,7 @@ export class SpanRunner {
     @Inject(SCRATCH) private readonly scratch: Scratch,
     @Inject(SourceServer) private readonly sources: SourceServer,
     @Inject(WorkerIdentity) private readonly worker: WorkerIdentity,
+    @Inject(Streaming) private readonly streaming: Streaming,
   ) {}
 
   async run(span: ClaimedSpan, signal: AbortSignal): Promise<void> {
@@ -63,12 +65,13 @@ export class SpanRunner {
     const source = await ChunkedSource.open(this.dataSource, this.store, span.jobId);
     const published = this.sources.publish(source, PATIENCE_MS);
     const ended = AbortSignal.any([signal, published.signal]);
-    const handover = await this.scratch.open(span.id, span.lease);
+    const handover = await this.scratch.open(span.id, span.lease, await this.streaming.isOn());
     const onAbort = () => handover.fail(ended.reason instanceof Error ? ended.reason : new Error('aborted'));
     ended.addEventListener('abort', onAbort, { once: true });
     if (ended.aborted) onAbort();
     try {
       await this.encode(span, outputs, { published, bytes: source.size }, handover, ended);
+      for (const payload of handover.letGo()) await this.scratch.announce(payload, span.priority);
       await handover.drained();
     } catch (error) {
       throw ended.aborted ? error : (published.failure() ?? error);
