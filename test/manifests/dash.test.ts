@@ -20,6 +20,8 @@ const video: DashRendition = {
   fpsDen: 1,
   codecs: 'avc1.42c00d',
   language: null,
+  title: null,
+  role: null,
   channels: null,
   peakBitrate: 100_000.4,
   timescale: 12_800,

@@ -18,6 +18,9 @@ const video: EarlyMember = {
   fpsDen: 1001,
   codecs: 'avc1.64001f',
   language: null,
+  title: null,
+  role: null,
+  isDefault: false,
   channels: null,
   maxBitrate: 3_000_000,
 };
@@ -31,6 +34,8 @@ const audio: EarlyMember = {
   fpsDen: null,
   codecs: 'mp4a.40.2',
   language: 'en',
+  role: 'main',
+  isDefault: true,
   channels: 2,
   maxBitrate: 128_000,
 };
@@ -43,7 +48,7 @@ describe('the early multivariant playlist', () => {
         '#EXT-X-VERSION:7',
         '#EXT-X-INDEPENDENT-SEGMENTS',
         '#EXT-X-START:TIME-OFFSET=0',
-        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="audio",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio/early.m3u8"',
+        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="English",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio/early.m3u8"',
         '#EXT-X-STREAM-INF:BANDWIDTH=3128000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=29.970,AUDIO="audio"',
         '720p/early.m3u8',
         '',

@@ -194,6 +194,7 @@ describe('nothing else', () => {
       sources.filter((file) => pattern.test(readFileSync(file, 'utf8'))).toSorted();
     expect(naming(/\brunTool\(/)).toEqual([
       'apps/transcode/src/spans/span-runner.ts',
+      'libs/media/src/ffmpeg/abilities.ts',
       'libs/media/src/ffmpeg/fingerprint.ts',
       'libs/media/src/ffmpeg/supervised.ts',
       'libs/media/src/probe/run-probe.ts',

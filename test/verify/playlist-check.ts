@@ -91,11 +91,18 @@ export function checkVariant(
 /** RFC 8216, 4.3.4.2: what must not be twice, what must refer to something. */
 export function checkMultivariant(multivariant: MultivariantPlaylist): string[] {
   const problems: string[] = [];
+  for (const tracks of [multivariant.audio, multivariant.subtitles]) {
+    if (new Set(tracks.map((track) => track.name)).size !== tracks.length)
+      problems.push('two tracks of a group have the same name');
+  }
   const urls = multivariant.variants.map((variant) => variant.url);
   if (new Set(urls).size !== urls.length) problems.push('the multivariant playlist lists a rendition twice');
   for (const variant of multivariant.variants) {
     if (variant.audioGroup && !multivariant.audio.some((track) => track.group === variant.audioGroup)) {
       problems.push(`${variant.url} refers to the audio group ${variant.audioGroup}, which does not exist`);
+    }
+    if (multivariant.subtitles.some((track) => track.group !== variant.subtitleGroup)) {
+      problems.push(`${variant.url} does not refer to the subtitles`);
     }
   }
   return problems;

@@ -17,12 +17,14 @@ export interface Variant {
   height: number;
   frameRate: number;
   audioGroup: string | null;
+  subtitleGroup: string | null;
 }
 
 export interface MultivariantPlaylist {
   url: string;
   variants: Variant[];
-  audio: { url: string; group: string; channels: string | null }[];
+  audio: { url: string; group: string; channels: string | null; language: string | null; name: string }[];
+  subtitles: { url: string; group: string; language: string | null; name: string; forced: boolean }[];
 }
 
 export class BrokenPlaylist extends Error {}
@@ -55,18 +57,22 @@ function must(map: Map<string, string>, name: string, url: string): string {
 }
 
 export function readMultivariant(text: string, url: string): MultivariantPlaylist {
-  const result: MultivariantPlaylist = { url, variants: [], audio: [] };
+  const result: MultivariantPlaylist = { url, variants: [], audio: [], subtitles: [] };
   const all = lines(text, url);
   for (const [index, line] of all.entries()) {
     if (line.startsWith('#EXT-X-MEDIA:')) {
       const has = attributes(line);
-      if (has.get('TYPE') !== 'AUDIO')
-        throw new BrokenPlaylist(`${url}: only audio groups are expected: ${line}`);
-      result.audio.push({
+      const track = {
         url: new URL(must(has, 'URI', url), url).href,
         group: must(has, 'GROUP-ID', url),
-        channels: has.get('CHANNELS') ?? null,
-      });
+        language: has.get('LANGUAGE') ?? null,
+        name: must(has, 'NAME', url),
+      };
+      if (has.get('TYPE') === 'SUBTITLES')
+        result.subtitles.push({ ...track, forced: has.get('FORCED') === 'YES' });
+      else if (has.get('TYPE') === 'AUDIO')
+        result.audio.push({ ...track, channels: has.get('CHANNELS') ?? null });
+      else throw new BrokenPlaylist(`${url}: only audio and subtitles are expected: ${line}`);
     } else if (line.startsWith('#EXT-X-STREAM-INF:')) {
       const has = attributes(line);
       const [width = 0, height = 0] = must(has, 'RESOLUTION', url).split('x').map(Number);
@@ -79,6 +85,7 @@ export function readMultivariant(text: string, url: string): MultivariantPlaylis
         height,
         frameRate: Number(must(has, 'FRAME-RATE', url)),
         audioGroup: has.get('AUDIO') ?? null,
+        subtitleGroup: has.get('SUBTITLES') ?? null,
       });
     }
   }

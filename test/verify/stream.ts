@@ -32,6 +32,7 @@ interface Loaded {
   multivariant: MultivariantPlaylist;
   videos: { variant: Variant; rendition: FetchedRendition }[];
   audio: FetchedRendition | undefined;
+  otherAudio: FetchedRendition[];
 }
 
 /**
@@ -51,6 +52,7 @@ export async function verifyStream(
   const renditions = [
     ...loaded.videos.map((video) => video.rendition),
     ...(loaded.audio ? [loaded.audio] : []),
+    ...loaded.otherAudio,
   ];
   const extents = renditions.map(extentOf);
   const problems = [
@@ -65,8 +67,8 @@ export async function verifyStream(
   // A playlist without an end is live to ffmpeg, which would wait for more of it.
   if (renditions.every(({ playlist }) => playlist.ended)) {
     problems.push(...(await checkPictures(loaded, expected)));
-    if (loaded.audio)
-      problems.push(...(await checkDecodes(`${loaded.audio.name} (HLS)`, loaded.audio.playlist.url)));
+    for (const { name, playlist } of renditions.filter(({ track }) => track.kind === 'audio'))
+      problems.push(...(await checkDecodes(`${name} (HLS)`, playlist.url)));
   }
   if (urls.dash) problems.push(...(await checkDash(urls.dash, renditions)));
   return { problems, extents, videos: loaded.videos.map((video) => video.rendition.name) };
@@ -80,8 +82,10 @@ async function load(url: string): Promise<Loaded> {
   for (const variant of multivariant.variants) {
     videos.push({ variant, rendition: await fetchRendition(nameOf(variant.url), variant.url) });
   }
-  const track = multivariant.audio[0];
-  return { multivariant, videos, audio: track && (await fetchRendition(nameOf(track.url), track.url)) };
+  const tracks: FetchedRendition[] = [];
+  for (const track of multivariant.audio) tracks.push(await fetchRendition(nameOf(track.url), track.url));
+  const [audio, ...otherAudio] = tracks;
+  return { multivariant, videos, audio, otherAudio };
 }
 
 function checkShape({ videos, audio }: Loaded, expected: Expectation): string[] {
@@ -147,7 +151,7 @@ function rateOf(rendition: FetchedRendition): Rate {
 async function checkDecodes(where: string, url: string): Promise<string[]> {
   const result = await run('ffmpeg', [
     ...['-nostdin', '-loglevel', 'level+warning', '-xerror', '-copyts', '-i', url],
-    ...['-map', '0', '-fps_mode', 'passthrough', '-f', 'null', '-'],
+    ...['-map', '0', '-map', '-0:s', '-fps_mode', 'passthrough', '-f', 'null', '-'],
   ]);
   const problems = complaintsOf(result.stderr).map((line) => `${where}: ${line}`);
   if (result.code !== 0)
@@ -158,7 +162,7 @@ async function checkDecodes(where: string, url: string): Promise<string[]> {
 async function checkDash(url: string, renditions: FetchedRendition[]): Promise<string[]> {
   const text = await fetchText(url);
   const problems: string[] = [];
-  const listed = text.match(/<Representation\b/g)?.length ?? 0;
+  const listed = text.match(/<Representation\b[^>]* codecs=/g)?.length ?? 0;
   if (listed !== renditions.length)
     problems.push(`the MPD lists ${listed} representations, HLS ${renditions.length}`);
   for (const { name, track } of renditions) {

@@ -53,7 +53,8 @@ export class ProgressLines {
     this.results.replaceChildren(
       ...job.renditions.map((rendition) => {
         const { width, height } = rendition;
-        const title = width && height ? `${width} × ${height} pixels` : 'sound';
+        const track = rendition.kind === 'audio' ? 'sound' : 'text';
+        const title = width && height ? `${width} × ${height} pixels` : track;
         return el('li', { class: 'result', attrs: { title } }, renditionLabel(rendition));
       }),
     );

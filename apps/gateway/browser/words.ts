@@ -98,9 +98,10 @@ export function summarise(job: JobState | null, transfer: TransferState, gone: s
   };
 }
 
-/** `1080p` stays; the audio rendition gets a capital. */
-export function renditionLabel(rendition: RenditionProgress): string {
-  return rendition.kind === 'audio' ? 'Audio' : rendition.name;
+/** `1080p` stays; tracks get a capital: `Audio`, `Audio 2`, `Subtitles`. */
+export function renditionLabel({ kind, name }: RenditionProgress): string {
+  if (kind === 'video') return name;
+  return `${name.charAt(0).toUpperCase()}${name.slice(1).replace('-', ' ')}`;
 }
 
 /** Null while the plan does not know the end: the bar is then without a value. */

@@ -154,6 +154,9 @@ export class Environment {
   @Type(() => Number) @IsNumber() @Min(0) @Max(1) QUALITY_MIN_SSIM = 0.85;
   /** dB */
   @Type(() => Number) @IsNumber() @Min(0) @Max(100) QUALITY_MIN_PSNR = 25;
+  /** Tracks of a source that become renditions, the default one first; text beside sound. */
+  @Type(() => Number) @IsInt() @Min(1) @Max(8) AUDIO_TRACKS = 8;
+  @Type(() => Number) @IsInt() @Min(0) @Max(8) SUBTITLE_TRACKS = 8;
   @IsString() FFMPEG_PATH = 'ffmpeg';
   @IsString() FFPROBE_PATH = 'ffprobe';
   /** S4-02 */

@@ -1,6 +1,12 @@
 import type { ErrorCode } from './errors.js';
 import type { JobWarning } from './finishing.js';
-import { DASH_MANIFEST, mediaPrefix, type RenditionName, VOD_MULTIVARIANT } from './media.js';
+import {
+  DASH_MANIFEST,
+  mediaPrefix,
+  type RenditionKind,
+  type RenditionName,
+  VOD_MULTIVARIANT,
+} from './media.js';
 
 /** S3-11. The same names on Socket.IO, in `progress_events.type` and on the Redis stream. */
 export const EVENT_TYPES = [
@@ -36,7 +42,7 @@ export type JobStatus = (typeof JOB_STATUSES)[number];
 /** S0-17. `segments_total` is null while the plan does not know the end yet. */
 export interface RenditionProgress {
   name: RenditionName;
-  kind: 'video' | 'audio';
+  kind: RenditionKind;
   mode: 'encode' | 'copy';
   width: number | null;
   height: number | null;

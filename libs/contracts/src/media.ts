@@ -13,10 +13,39 @@ export const QUALITY_SHORT_SIDE: Record<Quality, number> = {
   '240p': 240,
 };
 
-/** A rendition is a video rung or an audio track; this is its name in URLs and rows. */
-export const AUDIO_RENDITION = 'audio';
-export type RenditionName = Quality | typeof AUDIO_RENDITION;
-export const RENDITION_NAMES: readonly RenditionName[] = [...QUALITIES, AUDIO_RENDITION];
+/** The first of each is the source's default track; there are no more than these. */
+export const AUDIO_RENDITIONS = [
+  ...(['audio', 'audio-2', 'audio-3', 'audio-4'] as const),
+  ...(['audio-5', 'audio-6', 'audio-7', 'audio-8'] as const),
+] as const;
+export type AudioName = (typeof AUDIO_RENDITIONS)[number];
+export const SUBTITLE_RENDITIONS = [
+  ...(['subtitles', 'subtitles-2', 'subtitles-3', 'subtitles-4'] as const),
+  ...(['subtitles-5', 'subtitles-6', 'subtitles-7', 'subtitles-8'] as const),
+] as const;
+export type SubtitleName = (typeof SUBTITLE_RENDITIONS)[number];
+
+export const RENDITION_KINDS = ['video', 'audio', 'subtitles'] as const;
+export type RenditionKind = (typeof RENDITION_KINDS)[number];
+/** A rendition is a video rung, an audio or a subtitle track; this is its name in URLs and rows. */
+export type RenditionName = Quality | AudioName | SubtitleName;
+export const RENDITION_NAMES: readonly RenditionName[] = [
+  ...QUALITIES,
+  ...AUDIO_RENDITIONS,
+  ...SUBTITLE_RENDITIONS,
+];
+
+export function kindOfRendition(name: RenditionName): RenditionKind {
+  const isIn = (names: readonly RenditionName[]) => names.includes(name);
+  return isIn(AUDIO_RENDITIONS) ? 'audio' : isIn(SUBTITLE_RENDITIONS) ? 'subtitles' : 'video';
+}
+
+/** What a track is for: values of urn:mpeg:dash:role:2011, which HLS has attributes for. */
+export const TRACK_ROLES = [
+  ...(['main', 'alternate', 'commentary', 'dub', 'description'] as const),
+  ...(['subtitle', 'caption', 'forced-subtitle'] as const),
+] as const;
+export type TrackRole = (typeof TRACK_ROLES)[number];
 
 export const INIT_SEGMENT_NAME = 'init.mp4';
 export const VOD_MULTIVARIANT = 'master.m3u8';
@@ -41,8 +70,8 @@ export const renditionPrefix = (assetId: string, rendition: string) => `media/${
  * a late writer can never replace what a row refers to, and caches may keep it for ever.
  * `seg_0003-1a2b3c4d.m4s`; the index has at least four digits (S0-08).
  */
-export const segmentFileName = (index: number, sha256: string) =>
-  `seg_${String(index).padStart(4, '0')}-${sha256.slice(0, 8)}.m4s`;
+export const segmentFileName = (index: number, sha256: string, kind: RenditionKind = 'video') =>
+  `seg_${String(index).padStart(4, '0')}-${sha256.slice(0, 8)}.${kind === 'subtitles' ? 'vtt' : 'm4s'}`;
 export const posterFileName = (sha256: string) => `poster-${sha256.slice(0, 8)}.jpg`;
 export const storyboardFileName = (sha256: string, extension: 'jpg' | 'vtt') =>
   `storyboard-${sha256.slice(0, 8)}.${extension}`;

@@ -10,6 +10,7 @@ import { Batches1700000400000 } from './migrations/1700000400000-batches.js';
 import { Overlap1700000500000 } from './migrations/1700000500000-overlap.js';
 import { Stalls1700000600000 } from './migrations/1700000600000-stalls.js';
 import { Finishing1700000700000 } from './migrations/1700000700000-finishing.js';
+import { Tracks1700000800000 } from './migrations/1700000800000-tracks.js';
 import { Scale1700000900000 } from './migrations/1700000900000-scale.js';
 
 const INT8_OID = 20;
@@ -38,6 +39,7 @@ export function dataSourceOptions(config: {
       Batches1700000400000,
       Overlap1700000500000,
       Stalls1700000600000,
+      Tracks1700000800000,
       Scale1700000900000,
       Finishing1700000700000,
     ],

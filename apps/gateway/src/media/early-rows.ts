@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { RenditionName } from '#contracts';
+import type { RenditionKind, RenditionName, TrackRole } from '#contracts';
 import type { Database } from '../resources.js';
 import { DATABASE } from '../tokens.js';
 
 export interface EarlyRendition {
   id: string;
   name: RenditionName;
-  kind: 'video' | 'audio';
+  kind: RenditionKind;
   inStartSet: boolean;
   width: number | null;
   height: number | null;
@@ -18,6 +18,9 @@ export interface EarlyRendition {
   /** Whole seconds. */
   targetDuration: number;
   language: string | null;
+  title: string | null;
+  role: TrackRole | null;
+  isDefault: boolean;
   channels: number | null;
   codecs: string | null;
   initKey: string | null;
@@ -46,7 +49,7 @@ export class EarlyRows {
     return this.database.query<EarlyRendition[]>(
       `SELECT r.id, r.name, r.kind, r.in_start_set AS "inStartSet", r.width, r.height, r.fps_num AS "fpsNum",
          r.fps_den AS "fpsDen", r.timescale, r.max_bitrate AS "maxBitrate", r.target_duration AS "targetDuration",
-         r.language, r.channels, r.codecs, r.init_key AS "initKey", r.segments_total AS "segmentsTotal",
+         r.language, r.title, r.role, r.is_default AS "isDefault", r.channels, r.codecs, r.init_key AS "initKey", r.segments_total AS "segmentsTotal",
          r.completed_at IS NOT NULL AS completed,
          EXISTS (SELECT 1 FROM segments s WHERE s.rendition_id = r.id AND s.segment_index = 0) AS started
        FROM (SELECT id, status, scan FROM jobs WHERE asset_id = $1 AND waits_for IS NULL

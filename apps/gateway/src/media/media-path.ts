@@ -2,6 +2,7 @@ import {
   DASH_MANIFEST,
   EARLY_MEDIA_PLAYLIST,
   EARLY_MULTIVARIANT,
+  kindOfRendition,
   mediaPrefix,
   RENDITION_NAMES,
   type RenditionName,
@@ -17,11 +18,13 @@ export type MediaTarget =
   | { kind: 'object'; key: string; type: string; immutable: boolean; version: string | null };
 
 export const HLS_TYPE = 'application/vnd.apple.mpegurl';
+const TEXT_TYPE = 'text/vtt; charset=utf-8';
 const DASH_TYPE = 'application/dash+xml';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** segmentFileName and initFileName of the contracts. */
 const SEGMENT_NAME = /^seg_\d{4,6}-[0-9a-f]{8}\.m4s$/;
+const TEXT_NAME = /^seg_\d{4,6}-[0-9a-f]{8}\.vtt$/;
 const INIT_NAME = /^init-[0-9a-f]{8}\.mp4$/;
 /** posterFileName and storyboardFileName. */
 const PICTURE_NAME = /^(poster|storyboard)-[0-9a-f]{8}\.jpg$/;
@@ -54,9 +57,10 @@ function ofRendition(assetId: string, rendition: RenditionName, name: string): M
   const key = renditionPrefix(assetId, rendition) + name;
   if (name === EARLY_MEDIA_PLAYLIST) return { kind: 'early-media', assetId, rendition };
   if (name === VOD_MEDIA_PLAYLIST) return playlist(key, HLS_TYPE);
-  const medium = rendition === 'audio' ? 'audio' : 'video';
+  const kind = kindOfRendition(rendition);
+  if (kind === 'subtitles') return TEXT_NAME.test(name) ? immutable(key, name, TEXT_TYPE) : null;
   if (SEGMENT_NAME.test(name)) return immutable(key, name, 'video/iso.segment');
-  if (INIT_NAME.test(name)) return immutable(key, name, `${medium}/mp4`);
+  if (INIT_NAME.test(name)) return immutable(key, name, `${kind}/mp4`);
   return null;
 }
 

@@ -1,4 +1,4 @@
-import { SluiceError, segmentFileName } from '#contracts';
+import { type RenditionKind, SluiceError, segmentFileName } from '#contracts';
 import type { PackageRows, StoredRendition } from './package-rows.js';
 
 /** Of each rendition so many are named; the message is for people. */
@@ -26,16 +26,16 @@ export async function assertComplete(
 }
 
 async function missingOf(rows: PackageRows, rendition: StoredRendition): Promise<string[]> {
-  const { id, segmentsTotal, stored, initKey, codecs, brokenAt } = rendition;
+  const { id, kind, segmentsTotal, stored, initKey, codecs, brokenAt } = rendition;
   if (segmentsTotal === null) return ['the number of segments'];
-  const parts = initKey === null || codecs === null ? ['init segment'] : [];
-  for (const index of await rows.missing(id, segmentsTotal, NAMED_AT_MOST)) parts.push(nameOf(index));
+  const parts = kind !== 'subtitles' && (initKey === null || codecs === null) ? ['init segment'] : [];
+  for (const index of await rows.missing(id, segmentsTotal, NAMED_AT_MOST)) parts.push(nameOf(index, kind));
   if (parts.length === 0 && stored > segmentsTotal) parts.push(`a plan for ${stored} segments`);
-  if (parts.length === 0 && brokenAt !== null) parts.push(`what belongs before ${nameOf(brokenAt)}`);
+  if (parts.length === 0 && brokenAt !== null) parts.push(`what belongs before ${nameOf(brokenAt, kind)}`);
   return parts;
 }
 
 const isVideo = ({ kind, segmentsTotal }: StoredRendition) => kind === 'video' && segmentsTotal !== 0;
 
 /** S0-08: the name without the digest, which is not known of what is missing. */
-const nameOf = (index: number) => segmentFileName(index, '').replace('-.', '.');
+const nameOf = (index: number, kind: RenditionKind) => segmentFileName(index, '', kind).replace('-.', '.');

@@ -49,7 +49,11 @@ export class ManifestWriter {
     const { rows } = this;
     async function* text() {
       const line = segmentLines(timescale);
-      yield playlistHead({ targetDuration, type: 'VOD', mapUri: baseName(rendition.initKey ?? '') });
+      yield playlistHead({
+        targetDuration,
+        type: 'VOD',
+        mapUri: rendition.initKey === null ? null : baseName(rendition.initKey),
+      });
       for await (const { key, durationTicks, size } of rows.segments(rendition.id)) {
         meter.add(durationTicks, size);
         yield line({ uri: baseName(key), durationTicks });
@@ -70,7 +74,9 @@ export class ManifestWriter {
     await this.put(mediaPrefix(assetId) + VOD_MULTIVARIANT, [vodMultivariant(renditions)], signal);
     const mpd = staticMpd({
       duration,
-      minBufferTime: Math.max(...renditions.map((rendition) => rendition.targetDuration)),
+      minBufferTime: Math.max(
+        ...renditions.filter(({ kind }) => kind === 'video').map(({ targetDuration }) => targetDuration),
+      ),
       renditions: renditions.map((rendition) => ({
         ...rendition,
         initUri: baseName(rendition.initKey ?? ''),

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { JobStatus, RenditionName } from '#contracts';
+import type { JobStatus, RenditionKind, RenditionName, TrackRole } from '#contracts';
 import type { AssetStatus, DataSource } from '#persistence';
 import { DATABASE } from '../tokens.js';
 
@@ -18,7 +18,7 @@ export interface PackageJob {
 export interface StoredRendition {
   id: string;
   name: RenditionName;
-  kind: 'video' | 'audio';
+  kind: RenditionKind;
   mode: 'encode' | 'copy';
   width: number | null;
   height: number | null;
@@ -28,6 +28,9 @@ export interface StoredRendition {
   /** Whole seconds. */
   targetDuration: number;
   language: string | null;
+  title: string | null;
+  role: TrackRole | null;
+  isDefault: boolean;
   channels: number | null;
   codecs: string | null;
   initKey: string | null;
@@ -69,11 +72,11 @@ export class PackageRows {
     return rows[0] ?? null;
   }
 
-  /** Top rung first, audio last. */
+  /** Top rung first, audio after the pictures, text last. */
   renditions(jobId: string): Promise<StoredRendition[]> {
     return this.database.query<StoredRendition[]>(
       `SELECT r.id, r.name, r.kind, r.mode, r.width, r.height, r.fps_num AS "fpsNum", r.fps_den AS "fpsDen", r.timescale,
-         r.target_duration AS "targetDuration", r.language, r.channels, r.codecs, r.init_key AS "initKey",
+         r.target_duration AS "targetDuration", r.language, r.title, r.role, r.is_default AS "isDefault", r.channels, r.codecs, r.init_key AS "initKey",
          r.segments_total AS "segmentsTotal", count(g.size)::integer AS stored,
          coalesce(sum(g.size), 0)::bigint AS bytes, coalesce(max(g.duration_ticks), 0) AS "longestTicks",
          coalesce(max(g.start_ticks + g.duration_ticks), 0) AS "endTicks",

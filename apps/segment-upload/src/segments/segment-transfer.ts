@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { type SegmentPayload, SluiceError } from '#contracts';
+import { kindOfRendition, type SegmentPayload, SluiceError } from '#contracts';
 import type { ObjectStore } from '#storage';
 import { STORE } from '../tokens.js';
 import { withMagicChecked } from './magic.js';
@@ -50,7 +50,9 @@ export class SegmentTransfer {
     if (body === null) return false;
     const { size, sha256 } = segment;
     try {
-      const bytes = Readable.from(withMagicChecked(body), { objectMode: false });
+      const bytes = Readable.from(withMagicChecked(body, kindOfRendition(segment.rendition)), {
+        objectMode: false,
+      });
       await this.store.put(key, bytes, { size, sha256, signal: limited });
       return true;
     } catch (error) {

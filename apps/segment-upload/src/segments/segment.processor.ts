@@ -1,5 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { initFileName, renditionPrefix, type SegmentPayload, SluiceError, segmentFileName } from '#contracts';
+import {
+  initFileName,
+  kindOfRendition,
+  renditionPrefix,
+  type SegmentPayload,
+  SluiceError,
+  segmentFileName,
+} from '#contracts';
 import type { ServiceContext } from '#http';
 import type { Handler } from '#queue';
 import type { Resources } from '../resources.js';
@@ -71,4 +78,5 @@ const REFUSALS: Partial<Record<SluiceError['code'], Refusal>> = {
 };
 
 const keyOf = ({ index, rendition, sha256 }: SegmentPayload, assetId: string) =>
-  renditionPrefix(assetId, rendition) + (index < 0 ? initFileName(sha256) : segmentFileName(index, sha256));
+  renditionPrefix(assetId, rendition) +
+  (index < 0 ? initFileName(sha256) : segmentFileName(index, sha256, kindOfRendition(rendition)));

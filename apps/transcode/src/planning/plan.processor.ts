@@ -57,6 +57,8 @@ export class Planner {
         preset: this.environment.ENCODER_PRESET,
         threads: this.environment.ENCODER_THREADS,
         arrivalSeconds: source.arrivalSeconds,
+        audioTracks: this.environment.AUDIO_TRACKS,
+        subtitleTracks: this.environment.SUBTITLE_TRACKS,
       });
       assertAble(plan, this.worker.abilities);
       return { plan, copyObstacle: analysis.copyObstacle };

@@ -160,17 +160,20 @@ async function insertRenditions(manager: EntityManager, claim: PlanClaim, plan: 
     max_bitrate: r.maxBitrate,
     target_duration: r.targetDuration,
     language: r.language,
+    title: r.title,
+    role: r.role,
+    is_default: r.isDefault,
     channels: r.channels,
     segments_total: r.segments,
   }));
   await manager.query(
     `INSERT INTO renditions (id, tenant_id, job_id, asset_id, name, kind, mode, position, in_start_set, width, height,
-       fps_num, fps_den, timescale, max_bitrate, target_duration, language, channels, segments_total)
+       fps_num, fps_den, timescale, max_bitrate, target_duration, language, title, role, is_default, channels, segments_total)
      SELECT id, $1, $2, $3, name, kind, mode, position, in_start_set, width, height, fps_num, fps_den, timescale,
-       max_bitrate, target_duration, language, channels, segments_total
+       max_bitrate, target_duration, language, title, role, is_default, channels, segments_total
      FROM jsonb_to_recordset($4::jsonb) AS r(id uuid, name text, kind text, mode text, position smallint, in_start_set boolean,
        width integer, height integer, fps_num integer, fps_den integer, timescale integer, max_bitrate integer,
-       target_duration integer, language text, channels smallint, segments_total integer)`,
+       target_duration integer, language text, title text, role text, is_default boolean, channels smallint, segments_total integer)`,
     [claim.tenantId, claim.jobId, claim.assetId, JSON.stringify(rows)],
   );
 }

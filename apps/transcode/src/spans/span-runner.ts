@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
+import type { RenditionName } from '#contracts';
 import {
   assertAble,
   audioRun,
@@ -8,10 +9,14 @@ import {
   CopyUnfit,
   copyRun,
   cutAudio,
+  cutSubtitles,
   cutVideo,
   EndedEarly,
   encoderFingerprint,
+  frameTime,
   runTool,
+  type StallRule,
+  subtitleRun,
   videoRun,
 } from '#media';
 import type { DataSource } from '#persistence';
@@ -106,11 +111,7 @@ export class SpanRunner {
       const tool = runTool(this.environment.FFMPEG_PATH, args, {
         signal: AbortSignal.any([signal, stop.signal]),
         limitMs: limitFor(span, source.bytes),
-        stall: {
-          graceMs: this.environment.FFMPEG_STALL_GRACE_SECONDS * 1000,
-          stallMs: this.environment.FFMPEG_STALL_SECONDS * 1000,
-          measure: span.kind === 'copy' ? 'total_size' : 'out_time_us',
-        },
+        ...(span.kind === 'subtitles' ? {} : { stall: this.stallRule(span) }),
         memoryBytes: this.environment.ENCODE_MEMORY_MB * 1024 ** 2,
         nice: makesPlayable(span) ? NICE.first : NICE.others,
         isHeld: () => handover.isHeld() || source.published.isWaiting(),
@@ -122,6 +123,15 @@ export class SpanRunner {
     } finally {
       await sockets.close();
     }
+  }
+
+  /** Nobody may say anything for an hour, so a run that reads text is bounded by its time limit only. */
+  private stallRule({ kind }: ClaimedSpan): StallRule {
+    return {
+      graceMs: this.environment.FFMPEG_STALL_GRACE_SECONDS * 1000,
+      stallMs: this.environment.FFMPEG_STALL_SECONDS * 1000,
+      measure: kind === 'copy' ? 'total_size' : 'out_time_us',
+    };
   }
 
   private async cut(
@@ -155,6 +165,9 @@ export class SpanRunner {
           },
           sink,
         );
+      } else if (rendition.kind === 'subtitles') {
+        const durationSeconds = frameTime(plan.grid, plan.borders.at(-1) as number);
+        await cutSubtitles(socket, { zeroSeconds: plan.zeroSeconds, durationSeconds }, sink);
       } else {
         const fragments = rendition.mode === 'copy' ? 'many' : 'one';
         await cutVideo(
@@ -185,10 +198,8 @@ const asUnfit = (error: unknown) =>
 
 /** A member of the start set at its beginning: the stream can be played when it is there. */
 const makesPlayable = ({ kind, plan, firstSegment, segmentCount, renditions }: ClaimedSpan) =>
-  kind !== 'video' ||
-  (firstSegment === 0 &&
-    segmentCount === 1 &&
-    plan.renditions.some((r) => r.inStartSet && renditions.includes(r.name)));
+  (kind !== 'video' || (firstSegment === 0 && segmentCount === 1)) &&
+  plan.renditions.some((r) => r.inStartSet && renditions.includes(r.name));
 
 /** A copied rung runs from the source's start; frames of stored segments come by and are dropped. */
 const skippedFrames = (span: ClaimedSpan, { rendition, firstSegment }: MissingOutput) =>
@@ -196,7 +207,10 @@ const skippedFrames = (span: ClaimedSpan, { rendition, firstSegment }: MissingOu
 
 function commandFor(span: ClaimedSpan, outputs: MissingOutput[], targets: string[], url: string): string[] {
   const target = targets[0] as string;
-  if (span.kind === 'audio') return audioRun(span.plan, url, target, endOf(span), outputs[0]?.firstSegment);
+  const name = span.renditions[0] as RenditionName;
+  if (span.kind === 'audio')
+    return audioRun(span.plan, url, target, endOf(span), outputs[0]?.firstSegment, name);
+  if (span.kind === 'subtitles') return subtitleRun(span.plan, url, target, name);
   if (span.kind === 'copy') return copyRun(span.plan, url, target, strategyOf(span));
   return videoRun(span.plan, {
     source: url,

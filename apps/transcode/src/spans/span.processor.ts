@@ -12,7 +12,7 @@ import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER } from '../tokens
 import { WorkerIdentity } from '../worker-identity.js';
 import { JobEnded, Lease } from './lease.js';
 import { nextStep, strategyOf } from './remux-ladder.js';
-import { type ClaimedSpan, SpanRepository } from './span.repository.js';
+import { type ClaimedSpan, type Finished, SpanRepository } from './span.repository.js';
 import { SpanRunner } from './span-runner.js';
 
 /** The same work is tried once more, then the job fails with the reason (S4-04). */
@@ -66,7 +66,10 @@ export class SpanProcessor {
 
   /** The row first, then what it has made possible. */
   private async goOn(span: ClaimedSpan): Promise<void> {
-    const finished = await this.spans.finish(span);
+    await this.goOnAfter(span, await this.spans.finish(span));
+  }
+
+  private async goOnAfter(span: ClaimedSpan, finished: Finished): Promise<void> {
     if (finished.kind === 'last') await this.producer.enqueue('package', { jobId: span.jobId });
     if (finished.kind === 'more') await enqueueSpans(this.producer, finished.next);
   }
@@ -137,12 +140,25 @@ export class SpanProcessor {
   }
 
   private async fail(span: ClaimedSpan, code: ErrorCode, message: string): Promise<void> {
+    if (isSpare(span)) {
+      const left = await this.spans.leaveOut(span, { code, message });
+      if (!left) return;
+      this.logger.warn({ job_id: span.jobId, renditions: span.renditions, code }, 'a track is left out');
+      await this.goOnAfter(span, left.finished);
+      await this.publisher.publish(left.fact);
+      return;
+    }
     const failed = await this.spans.failWithJob(span, { code, message });
     if (!failed) return;
     await this.producer.enqueue('cleanup', { assetId: failed.assetId });
     await this.publisher.publish(...failed.facts);
   }
 }
+
+/** Tracks that a stream is whole without: text, and sound beside the default track. */
+const isSpare = ({ kind, plan, renditions }: ClaimedSpan) =>
+  (kind === 'audio' || kind === 'subtitles') &&
+  plan.renditions.every((r) => !r.inStartSet || !renditions.includes(r.name));
 
 /** S4-06 */
 function countStall(span: ClaimedSpan): void {

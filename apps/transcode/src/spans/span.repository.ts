@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type ErrorCode, type RenditionName, SluiceError } from '#contracts';
-import { failJob } from '#events';
-import type { CopyStrategy, Plan } from '#media';
+import { failJob, recordFact } from '#events';
+import type { CopyStrategy, Plan, PlannedSpan } from '#media';
 import type { DataSource } from '#persistence';
 import { dropDerived, IS_WAITING, type QueuedSpan, queuedSpan, SPAN_ENTRY, type SpanEntry } from '#work';
 import { DATA_SOURCE } from '../tokens.js';
@@ -12,7 +12,7 @@ export interface ClaimedSpan {
   id: string;
   jobId: string;
   position: number;
-  kind: 'video' | 'copy' | 'audio';
+  kind: PlannedSpan['kind'];
   renditions: RenditionName[];
   firstSegment: number;
   segmentCount: number;
@@ -27,6 +27,9 @@ export interface ClaimedSpan {
   /** SHA-256 and encoder of the init segment that each rendition has already. */
   inits: Map<RenditionName, { sha256: string; encoder: string }>;
 }
+
+/** `next`: spans that have waited for this one. */
+export type Finished = { kind: 'last' | 'lost' } | { kind: 'more'; next: QueuedSpan[] };
 
 export type Claim =
   | { kind: 'claimed'; span: ClaimedSpan }
@@ -100,7 +103,7 @@ export class SpanRepository {
    * Ends a span of which every segment has a row, and says whether it was the job's last open one. `lost`:
    * another worker has it. `next`: those that have waited for it. Throws `segments_missing` when something was confirmed and yet has no row.
    */
-  async finish(span: ClaimedSpan): Promise<{ kind: 'last' | 'lost' } | { kind: 'more'; next: QueuedSpan[] }> {
+  async finish(span: ClaimedSpan): Promise<Finished> {
     const [rows] = (await this.dataSource.query(
       `UPDATE spans SET status = 'done', lease_owner = NULL, lease_expires_at = NULL, updated_at = now()
        WHERE id = $1 AND lease_number = $2 AND status = 'running' AND NOT EXISTS (
@@ -118,6 +121,10 @@ export class SpanRepository {
       }
       return { kind: 'lost' };
     }
+    return this.after(span);
+  }
+
+  private async after(span: ClaimedSpan): Promise<Finished> {
     const open = (await this.dataSource.query(
       `SELECT 1 FROM spans WHERE job_id = $1 AND status <> 'done' LIMIT 1`,
       [span.jobId],
@@ -183,6 +190,30 @@ export class SpanRepository {
       await dropDerived(manager, span.jobId);
       return true;
     });
+  }
+
+  /**
+   * A track beside the default ones cannot be made: it is left out, which is said once, and the job goes on.
+   * The span counts as done and keeps the reason; null when somebody else has it now, or the job has ended.
+   */
+  async leaveOut(span: ClaimedSpan, error: { code: ErrorCode; message: string }) {
+    const left = await this.dataSource.transaction(async (manager) => {
+      await manager.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [span.jobId]);
+      const [rows] = (await manager.query(
+        `UPDATE spans SET status = 'done', error_code = $3, error_message = $4, lease_owner = NULL,
+           lease_expires_at = NULL, updated_at = now()
+         WHERE id = $1 AND lease_number = $2 AND status = 'running' RETURNING 1`,
+        [span.id, span.lease, error.code, error.message],
+      )) as [unknown[], number];
+      if (rows.length === 0) return null;
+      await manager.query('DELETE FROM renditions WHERE job_id = $1 AND name = ANY ($2)', [
+        span.jobId,
+        span.renditions,
+      ]);
+      const message = `A track of the video could not be converted and is left out (${span.renditions.join(', ')}).`;
+      return recordFact(manager, span.jobId, { type: 'processing_progress', durable: true, message });
+    });
+    return left && { fact: left, finished: await this.after(span) };
   }
 
   /** The span fails and its job with it. Null when somebody else has ended the job, or has the span now. */

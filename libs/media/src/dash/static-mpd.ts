@@ -1,3 +1,4 @@
+import type { RenditionKind, TrackRole } from '#contracts';
 import { attribute, element } from './xml.js';
 
 export interface DashSegment {
@@ -12,15 +13,17 @@ type Segments = Iterable<DashSegment> | AsyncIterable<DashSegment>;
 export interface DashRendition {
   /** Folder of its segments. */
   name: string;
-  kind: 'video' | 'audio';
+  kind: RenditionKind;
   width: number | null;
   height: number | null;
   fpsNum: number | null;
   fpsDen: number | null;
   /** RFC 6381. */
   codecs: string | null;
-  /** BCP 47, audio only. */
+  /** BCP 47. */
   language: string | null;
+  title: string | null;
+  role: TrackRole | null;
   channels: number | null;
   /** Bits per second: measured peak (BitRateMeter). */
   peakBitrate: number;
@@ -55,30 +58,41 @@ export async function* staticMpd({ duration, minBufferTime, renditions }: Static
   const video = renditions.filter((rendition) => rendition.kind === 'video');
   if (video.length > 0) yield* adaptationSet(0, video);
   let id = 1;
-  for (const track of renditions.filter((rendition) => rendition.kind === 'audio')) {
-    yield* adaptationSet(id, [track]);
-    id += 1;
+  for (const kind of ['audio', 'subtitles']) {
+    for (const track of renditions.filter((rendition) => rendition.kind === kind)) {
+      yield* adaptationSet(id, [track]);
+      id += 1;
+    }
   }
   yield '  </Period>\n</MPD>\n';
 }
 
 /** One for all rungs: their borders are the same. One for each audio track. */
 async function* adaptationSet(id: number, members: readonly DashRendition[]): AsyncGenerator<string> {
-  const { kind, language } = members[0] as DashRendition;
+  const { kind, language, title, role } = members[0] as DashRendition;
+  const isText = kind === 'subtitles';
   yield `    ${element('AdaptationSet', {
     id,
-    contentType: kind,
-    mimeType: `${kind}/mp4`,
-    lang: kind === 'audio' && language !== '' ? language : null,
-    segmentAlignment: 'true',
-    startWithSAP: 1,
+    contentType: isText ? 'text' : kind,
+    mimeType: isText ? 'text/vtt' : `${kind}/mp4`,
+    lang: kind !== 'video' && language !== '' ? language : null,
+    segmentAlignment: isText ? null : 'true',
+    startWithSAP: isText ? null : 1,
   })}\n`;
+  if (title !== null) yield `      <Label>${attribute(title)}</Label>\n`;
+  if (role !== null) {
+    yield `      ${element('Role', { schemeIdUri: 'urn:mpeg:dash:role:2011', value: role }, true)}\n`;
+  }
   for (const member of members) yield* representation(member);
   yield '    </AdaptationSet>\n';
 }
 
 async function* representation(rendition: DashRendition): AsyncGenerator<string> {
   const { name, kind, width, height, fpsNum, fpsDen, codecs, channels, peakBitrate, timescale } = rendition;
+  if (kind === 'subtitles') {
+    yield* textRepresentation(rendition);
+    return;
+  }
   const picture =
     kind === 'video'
       ? { width, height, frameRate: fpsNum && fpsDen ? frameRate(fpsNum, fpsDen) : null, sar: '1:1' }
@@ -96,6 +110,13 @@ async function* representation(rendition: DashRendition): AsyncGenerator<string>
     yield `          ${element('SegmentURL', { media: uri }, true)}\n`;
   }
   yield '        </SegmentList>\n      </Representation>\n';
+}
+
+/** One file of WebVTT beside the media (ISO/IEC 23009-1, 5.3.9: a Representation of one BaseURL). */
+async function* textRepresentation({ name, peakBitrate, segments }: DashRendition): AsyncGenerator<string> {
+  yield `      ${element('Representation', { id: name, bandwidth: Math.max(1, Math.ceil(peakBitrate)) })}\n`;
+  for await (const { uri } of segments()) yield `        <BaseURL>${attribute(`${name}/${uri}`)}</BaseURL>\n`;
+  yield '      </Representation>\n';
 }
 
 /** One S for each segment, never S@r: dash.js takes the nth S for the nth SegmentURL. */

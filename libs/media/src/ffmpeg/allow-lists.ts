@@ -51,6 +51,12 @@ const DECODERS = [
   ...['adpcm_ms', 'adpcm_ima_wav', 'adpcm_ima_qt', 'wmav2'],
 ];
 
+/** ffprobe opens a decoder for every track and refuses the whole file for one that it may not open: these are only looked at. */
+const PICTURED_TEXT = ['pgssub', 'dvdsub', 'dvbsub', 'xsub', 'cc_dec'];
+
+/** For a run that reads nothing but a track of text. */
+export const TEXT_DECODERS = ['mov_text', 'subrip', 'srt', 'ass', 'ssa', 'webvtt', 'text'];
+
 /** How much ffmpeg may find in a source before it gives up by itself. */
 export interface InputLimits {
   /** Pixels of one frame. */
@@ -69,11 +75,15 @@ const MAX_PROBE_PACKETS = 2_500;
 const NO_REFERENCES = ['-enable_drefs', '0', '-use_absolute_path', '0'];
 
 /** Options that stand before every `-i` of a stranger's bytes. */
-export function inputGuards(container: Container, limits: InputLimits): string[] {
+export function inputGuards(
+  container: Container,
+  limits: InputLimits,
+  decoders: string[] = DECODERS,
+): string[] {
   return [
     ...['-protocol_whitelist', 'http,tcp'],
     ...['-format_whitelist', container],
-    ...['-codec_whitelist', DECODERS.join(',')],
+    ...['-codec_whitelist', decoders.join(',')],
     ...['-max_pixels', String(limits.maxPixels)],
     ...['-max_streams', String(limits.maxStreams)],
     ...['-probesize', String(PROBE_BYTES)],
@@ -83,6 +93,10 @@ export function inputGuards(container: Container, limits: InputLimits): string[]
     ...['-f', container],
   ];
 }
+
+/** The same for ffprobe. */
+export const probeGuards = (container: Container, limits: InputLimits): string[] =>
+  inputGuards(container, limits, [...DECODERS, ...TEXT_DECODERS, ...PICTURED_TEXT]);
 
 /** Which demuxer the first bytes call for; null when they are none of ours. 400 bytes are enough. */
 export function sniffContainer(head: Buffer): Container | null {

@@ -1,8 +1,10 @@
 import ffmpeg from 'fluent-ffmpeg';
+import { AUDIO_RENDITIONS, type RenditionName } from '#contracts';
 import { AAC_FRAME } from '../plan/borders.js';
 import { frameTime } from '../plan/grid.js';
 import type { Plan, PlannedRendition } from '../plan/plan.js';
-import { DEFAULT_INPUT_LIMITS, inputGuards } from './allow-lists.js';
+import type { AudioTrack } from '../plan/tracks.js';
+import { DEFAULT_INPUT_LIMITS, inputGuards, TEXT_DECODERS } from './allow-lists.js';
 import { colorConversion, encoderTags, frameTags, scaleOptions } from './color-filters.js';
 
 /**
@@ -193,9 +195,9 @@ export function audioRun(
   target: string,
   endSegment?: number,
   firstSegment = 0,
+  name: RenditionName = AUDIO_RENDITIONS[0],
 ): string[] {
-  if (!plan.audio) throw new Error('a plan without audio');
-  const { streamIndex, channels, sampleRate, bitRate } = plan.audio;
+  const { streamIndex, channels, sampleRate, bitRate } = audioTrack(plan, name);
   const end = plan.audioBorders.at(-1) as number;
   const wanted = endSegment === undefined ? end : (plan.audioBorders[endSegment] as number);
   const start = audioStart(plan, firstSegment);
@@ -244,6 +246,28 @@ export function audioRun(
         '-f',
         'mp4',
       ],
+    ]);
+  return argumentsOf(command);
+}
+
+/** The track behind an audio rendition. */
+export function audioTrack({ audio, tracks }: Plan, name: RenditionName): AudioTrack {
+  const track = tracks ? tracks.audio.find((one) => one.name === name) : audio;
+  if (!track) throw new Error(`a plan without ${name}`);
+  return track;
+}
+
+/** A track of text as WebVTT, times on the source's clock; cut/subtitle-cutter.ts makes of it what is served. */
+export function subtitleRun(plan: Plan, source: string, target: string, name: RenditionName): string[] {
+  const track = plan.tracks?.subtitles.find((one) => one.name === name);
+  if (!track) throw new Error(`a plan without ${name}`);
+  const guards = inputGuards(plan.container, plan.limits ?? DEFAULT_INPUT_LIMITS, TEXT_DECODERS);
+  const command = ffmpeg(source)
+    .inputOptions(['-copyts', ...guards])
+    .output(target)
+    .outputOptions([
+      ...['-map', `0:${track.streamIndex}`, '-vn', '-an', '-dn', '-c:s', 'webvtt'],
+      ...['-map_metadata', '-1', '-map_chapters', '-1', '-fflags', '+bitexact', '-f', 'webvtt'],
     ]);
   return argumentsOf(command);
 }

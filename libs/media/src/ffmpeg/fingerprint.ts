@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Plan, PlannedRendition } from '../plan/plan.js';
-import { encoderOptions } from './command.js';
+import { audioTrack, encoderOptions } from './command.js';
 import { runTool } from './supervised.js';
 
 /** First line of `ffmpeg -version`: another build may give other bits. */
@@ -21,7 +21,7 @@ export function encoderFingerprint(version: string, plan: Plan, rendition: Plann
     rendition.mode === 'copy'
       ? ['copy']
       : rendition.kind === 'audio'
-        ? ['aac', JSON.stringify(plan.audio)]
+        ? ['aac', JSON.stringify(audioTrack(plan, rendition.name))]
         : [
             ...encoderOptions(plan, rendition),
             `${rendition.width}x${rendition.height}`,

@@ -11,8 +11,8 @@ export interface PlaylistHead {
   targetDuration: number;
   /** EVENT: segments are only ever added at the end. */
   type: 'EVENT' | 'VOD';
-  /** The init segment. */
-  mapUri: string;
+  /** The init segment; null for text, which has none. */
+  mapUri: string | null;
 }
 
 export interface MediaPlaylist extends PlaylistHead {
@@ -39,7 +39,7 @@ export function playlistHead({ targetDuration, type, mapUri }: PlaylistHead): st
     '#EXT-X-MEDIA-SEQUENCE:0',
     `#EXT-X-PLAYLIST-TYPE:${type}`,
     '#EXT-X-INDEPENDENT-SEGMENTS',
-    `#EXT-X-MAP:URI=${quoted(uri(mapUri))}`,
+    ...(mapUri === null ? [] : [`#EXT-X-MAP:URI=${quoted(uri(mapUri))}`]),
     '',
   ].join('\n');
 }

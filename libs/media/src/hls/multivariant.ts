@@ -1,19 +1,24 @@
-import { AUDIO_RENDITION, EARLY_MEDIA_PLAYLIST, VOD_MEDIA_PLAYLIST } from '#contracts';
+import { EARLY_MEDIA_PLAYLIST, type RenditionKind, type TrackRole, VOD_MEDIA_PLAYLIST } from '#contracts';
 import { quoted, uri } from './text.js';
+import { trackNames } from './track-names.js';
 
 /** What a multivariant playlist says of a rendition; a row of `renditions` with a stored init segment fits. */
 export interface MultivariantMember {
   /** Folder of its media playlist. */
   name: string;
-  kind: 'video' | 'audio';
+  kind: RenditionKind;
   width: number | null;
   height: number | null;
   fpsNum: number | null;
   fpsDen: number | null;
   /** RFC 6381. */
   codecs: string | null;
-  /** BCP 47, audio only. */
+  /** BCP 47. */
   language: string | null;
+  /** What the source calls the track. */
+  title: string | null;
+  role: TrackRole | null;
+  isDefault: boolean;
   channels: number | null;
 }
 
@@ -48,35 +53,59 @@ export function vodMultivariant(renditions: readonly VodRendition[]): string {
   return multivariant(rated, VOD_MEDIA_PLAYLIST, []);
 }
 
+/** Names of the groups; a group has every track of its kind. */
+const AUDIO_GROUP = 'audio';
+const SUBTITLE_GROUP = 'subtitles';
+
 function multivariant(members: readonly Rated[], playlist: string, extra: readonly string[]): string {
-  const audio = members.filter((member) => member.kind === 'audio');
-  const video = members.filter((member) => member.kind === 'video');
+  const of = (kind: RenditionKind) => members.filter((member) => member.kind === kind);
+  const [video, audio, subtitles] = [of('video'), of('audio'), of('subtitles')];
   if (video.length === 0) throw new RangeError('a multivariant playlist needs a video rendition');
   const lines = ['#EXTM3U', '#EXT-X-VERSION:7', '#EXT-X-INDEPENDENT-SEGMENTS', ...extra];
-  audio.forEach((track, index) => {
-    lines.push(`#EXT-X-MEDIA:${audioAttributes(track, index === 0, `${track.name}/${playlist}`)}`);
-  });
+  for (const tracks of [audio, subtitles]) {
+    const names = trackNames(tracks);
+    tracks.forEach((track, i) => {
+      // A playlist without a default one, as of jobs before tracks had any, plays the first sound.
+      const isDefault =
+        track.isDefault || (track.kind === 'audio' && i === 0 && !tracks.some((t) => t.isDefault));
+      const list = { ...track, isDefault, name: names[i] ?? track.name };
+      lines.push(`#EXT-X-MEDIA:${mediaAttributes(list, `${track.name}/${playlist}`)}`);
+    });
+  }
   for (const variant of video) {
-    lines.push(`#EXT-X-STREAM-INF:${variantAttributes(variant, audio)}`, uri(`${variant.name}/${playlist}`));
+    const stream = variantAttributes(variant, audio, subtitles.length > 0);
+    lines.push(`#EXT-X-STREAM-INF:${stream}`, uri(`${variant.name}/${playlist}`));
   }
   return `${lines.join('\n')}\n`;
 }
 
-function audioAttributes(track: Rated, first: boolean, location: string): string {
+/** RFC 8216, 4.3.4.1; characteristics as Apple's players know them. */
+const CHARACTERISTICS: Partial<Record<TrackRole, string>> = {
+  description: 'public.accessibility.describes-video',
+  caption: 'public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound',
+};
+
+function mediaAttributes(track: Rated, location: string): string {
+  const { kind, name, language, isDefault, role, channels } = track;
+  const isText = kind === 'subtitles';
+  const characteristics = role && CHARACTERISTICS[role];
   return attributes({
-    TYPE: 'AUDIO',
-    'GROUP-ID': quoted(AUDIO_RENDITION),
-    NAME: quoted(track.name),
-    LANGUAGE: track.language === null || track.language === '' ? null : quoted(track.language),
-    DEFAULT: first ? 'YES' : 'NO',
-    AUTOSELECT: 'YES',
-    CHANNELS: track.channels === null ? null : quoted(String(track.channels)),
+    TYPE: isText ? 'SUBTITLES' : 'AUDIO',
+    'GROUP-ID': quoted(isText ? SUBTITLE_GROUP : AUDIO_GROUP),
+    NAME: quoted(name),
+    LANGUAGE: language === null || language === '' ? null : quoted(language),
+    DEFAULT: isDefault ? 'YES' : 'NO',
+    // A commentary is never what somebody hears who asked for nothing but a language.
+    AUTOSELECT: isDefault || role !== 'commentary' ? 'YES' : 'NO',
+    FORCED: role === 'forced-subtitle' ? 'YES' : null,
+    CHARACTERISTICS: characteristics ? quoted(characteristics) : null,
+    CHANNELS: channels === null ? null : quoted(String(channels)),
     URI: quoted(uri(location)),
   });
 }
 
 /** RFC 8216, 4.3.4.2: rates are those of the variant with the largest member of each group. */
-function variantAttributes(variant: Rated, audio: readonly Rated[]): string {
+function variantAttributes(variant: Rated, audio: readonly Rated[], hasSubtitles: boolean): string {
   const most = (rate: (track: Rated) => number) => Math.max(0, ...audio.map(rate));
   const { width, height, fpsNum, fpsDen, average } = variant;
   const codecs = new Set(
@@ -89,7 +118,8 @@ function variantAttributes(variant: Rated, audio: readonly Rated[]): string {
     CODECS: codecs.size === 0 ? null : quoted([...codecs].join(',')),
     RESOLUTION: width && height ? `${width}x${height}` : null,
     'FRAME-RATE': fpsNum && fpsDen ? (fpsNum / fpsDen).toFixed(3) : null,
-    AUDIO: audio.length === 0 ? null : quoted(AUDIO_RENDITION),
+    AUDIO: audio.length === 0 ? null : quoted(AUDIO_GROUP),
+    SUBTITLES: hasSubtitles ? quoted(SUBTITLE_GROUP) : null,
   });
 }
 

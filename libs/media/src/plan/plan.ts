@@ -1,4 +1,4 @@
-import type { Quality } from '#contracts';
+import { AUDIO_RENDITIONS, type RenditionKind, type RenditionName, type TrackRole } from '#contracts';
 import type { Container, InputLimits } from '../ffmpeg/allow-lists.js';
 import type { SourceAnalysis } from '../probe/analyze.js';
 import { audioBorders, gridBorders, keyFrameBorders, targetDuration } from './borders.js';
@@ -8,6 +8,7 @@ import { frameAt, frameTime, type Grid, planGrid } from './grid.js';
 import { planLadder } from './ladder.js';
 import { toNumber } from './rational.js';
 import { keyFrameBefore, planSpans, type SpanLengths } from './spans.js';
+import { type AudioTrack, type PlannedTracks, planTracks, type TrackLimits } from './tracks.js';
 
 /** What to make of a source: decided once, stored with the job, never changed. All that encodes derives from it. */
 export interface Plan {
@@ -30,7 +31,10 @@ export interface Plan {
     holdEnd: number;
     holdStart: boolean;
   };
-  audio: { streamIndex: number; channels: number; sampleRate: number; bitRate: number } | null;
+  /** The default track. */
+  audio: AudioTrack | null;
+  /** All audio tracks and those of text, by the names of their renditions; older plans have the default one only. */
+  tracks?: Pick<PlannedTracks, 'audio' | 'subtitles'>;
   encoder: { name: 'libx264'; preset: string; crf: number; threads: number };
   /** First frame of each segment of every video rendition, then the end. */
   borders: number[];
@@ -41,8 +45,8 @@ export interface Plan {
 }
 
 export interface PlannedRendition {
-  name: Quality | 'audio';
-  kind: 'video' | 'audio';
+  name: RenditionName;
+  kind: RenditionKind;
   mode: 'encode' | 'copy';
   width: number | null;
   height: number | null;
@@ -54,13 +58,17 @@ export interface PlannedRendition {
   targetDuration: number;
   inStartSet: boolean;
   language: string | null;
+  title: string | null;
+  role: TrackRole | null;
+  /** Played when nobody chooses. */
+  isDefault: boolean;
   channels: number | null;
   segments: number;
 }
 
 export interface PlannedSpan {
-  kind: 'video' | 'copy' | 'audio';
-  renditions: (Quality | 'audio')[];
+  kind: 'video' | 'copy' | 'audio' | 'subtitles';
+  renditions: RenditionName[];
   firstSegment: number;
   segmentCount: number;
   /** Where decoding begins, seconds on the source's clock; null: at its start. */
@@ -73,7 +81,7 @@ export interface PlannedSpan {
   waitsFor: number | null;
 }
 
-export interface PlanOptions {
+export interface PlanOptions extends TrackLimits {
   segmentSeconds: number;
   spanSeconds: number;
   preset: string;
@@ -87,7 +95,6 @@ const CRF = 23;
 const PEAK_FACTOR = 1.3;
 /** A track may begin or end this much away from the other without anything being held for it. */
 const NEGLIGIBLE_SECONDS = 0.1;
-const AUDIO_RATE = 48_000;
 /** Containers whose seek may land late get this much head start, in seconds. */
 const SEEK_MARGIN: Partial<Record<Container, number>> = { mpegts: 1.5, ogg: 1.5, avi: 0.1, matroska: 0.1 };
 
@@ -125,14 +132,20 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
       targetDuration: longest,
       inStartSet: copy ? copied : i === rungs.length - 1,
       language: null,
+      title: null,
+      role: null,
+      isDefault: false,
       channels: null,
       segments: borders.length - 1,
     };
   });
-  const plannedAudio = audio ? planAudio(audio) : null;
-  const renditions = plannedAudio
-    ? [...videoRenditions, audioRendition(plannedAudio, audio?.language ?? null, longest, borders.length - 1)]
-    : videoRenditions;
+  const seconds = frameTime(grid, frames);
+  const tracks = planTracks(
+    source,
+    { seconds, targetDuration: longest, segments: borders.length - 1 },
+    options,
+  );
+  const renditions = [...videoRenditions, ...tracks.renditions];
   return {
     version: 1,
     container: source.container,
@@ -147,10 +160,11 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
       holdStart: audioLeads,
       holdEnd: Math.max(0, frames - frameAt(grid, timeline.endSeconds - zeroSeconds)),
     },
-    audio: plannedAudio ? { streamIndex: audio?.index ?? 0, ...plannedAudio } : null,
+    audio: tracks.audio[0] ?? null,
+    tracks: { audio: tracks.audio, subtitles: tracks.subtitles },
     encoder: { name: 'libx264', preset: options.preset, crf: CRF, threads: options.threads },
     borders,
-    audioBorders: plannedAudio ? audioBorders(grid, borders, plannedAudio.sampleRate) : [],
+    audioBorders: tracks.audio[0] ? audioBorders(grid, borders, tracks.audio[0].sampleRate) : [],
     renditions,
     spans: planWork(source, grid, borders, zeroSeconds, renditions, options),
   };
@@ -162,34 +176,6 @@ function displaySize({ video }: SourceAnalysis): { width: number; height: number
   return video.rotation % 180 === 0
     ? { width, height: video.height }
     : { width: video.height, height: width };
-}
-
-function planAudio(audio: { channels: number }): { channels: number; sampleRate: number; bitRate: number } {
-  const channels = Math.min(2, audio.channels);
-  return { channels, sampleRate: AUDIO_RATE, bitRate: channels === 1 ? 80_000 : 128_000 };
-}
-
-function audioRendition(
-  audio: { channels: number; sampleRate: number; bitRate: number },
-  language: string | null,
-  longest: number,
-  segments: number,
-): PlannedRendition {
-  return {
-    name: 'audio',
-    kind: 'audio',
-    mode: 'encode',
-    width: null,
-    height: null,
-    timescale: audio.sampleRate,
-    maxRate: audio.bitRate,
-    maxBitrate: Math.round(audio.bitRate * PEAK_FACTOR),
-    targetDuration: longest,
-    inStartSet: true,
-    language,
-    channels: audio.channels,
-    segments,
-  };
 }
 
 /**
@@ -231,7 +217,7 @@ function planWork(
   const hasAudio = renditions.some((r) => r.kind === 'audio');
   const lowest = encoded.at(-1);
   const startsAlone = !copied && lowest !== undefined && segmentCount > 1 && encoded.length > 1;
-  const audio = { kind: 'audio' as const, renditions: ['audio' as const] };
+  const audio = { kind: 'audio' as const, renditions: [AUDIO_RENDITIONS[0]] };
   let waitsFor: number | null = null;
   if (copied) spans.push({ kind: 'copy', renditions: [copied.name], ...whole });
   if (startsAlone) {
@@ -241,6 +227,7 @@ function planWork(
     if (hasAudio)
       spans.push({ ...audio, ...opening, firstSegment: 1, segmentCount: segmentCount - 1, waitsFor });
   } else if (hasAudio) spans.push({ ...audio, ...whole });
+  spans.push(...planOthers(renditions, whole, waitsFor));
   if (encoded.length === 0) return spans;
 
   const margin = SEEK_MARGIN[source.container] ?? 0;
@@ -262,4 +249,18 @@ function planWork(
     });
   }
   return spans;
+}
+
+/** Tracks that nobody waits for: the other languages read along, and text is read when all of it is there. */
+function planOthers(
+  renditions: PlannedRendition[],
+  whole: Omit<PlannedSpan, 'kind' | 'renditions'>,
+  waitsFor: number | null,
+): PlannedSpan[] {
+  const others = renditions.filter((r) => r.kind !== 'video' && !r.inStartSet);
+  return others.map(({ name, kind, segments }) =>
+    kind === 'subtitles'
+      ? { ...whole, kind, renditions: [name], segmentCount: segments, waitsFor, bytes: null }
+      : { ...whole, kind: 'audio', renditions: [name], waitsFor },
+  );
 }

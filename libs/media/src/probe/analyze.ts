@@ -3,7 +3,13 @@ import { type Container, type InputLimits, sniffContainer } from '../ffmpeg/allo
 import { indexTrack, readMoov, type TrackIndex, trackTimes } from '../isobmff/index-reader.js';
 import { type Rational, reduce, toNumber } from '../plan/rational.js';
 import { findObstacle } from './copy-fitness.js';
-import { type Probe, type ProbedAudio, type ProbedVideo, probeSource } from './ffprobe.js';
+import {
+  type Probe,
+  type ProbedAudio,
+  type ProbedSubtitles,
+  type ProbedVideo,
+  probeSource,
+} from './ffprobe.js';
 import { refuseBeyond } from './limits.js';
 import { scanPackets } from './packet-scan.js';
 import type { ProbeOptions } from './run-probe.js';
@@ -20,7 +26,11 @@ export interface SourceAnalysis {
   limits: InputLimits;
   video: ProbedVideo;
   timeline: VideoTimeline;
+  /** The default track; the pictures' timeline is stretched to its sound. */
   audio: (ProbedAudio & AudioTimeline) | null;
+  /** Others are cut and filled to it. */
+  otherAudio: ProbedAudio[];
+  subtitles: ProbedSubtitles[];
   bitRate: number;
   /** Null: fit to be copied. Else the first reason why not, in words. */
   copyObstacle: string | null;
@@ -74,6 +84,8 @@ export async function analyzeSource(
     video,
     timeline,
     audio,
+    otherAudio: probe.otherAudio,
+    subtitles: probe.subtitles,
     bitRate,
     copyObstacle,
   };

@@ -1,7 +1,9 @@
-import { type Container, type InputLimits, inputGuards } from '../ffmpeg/allow-lists.js';
+import type { TrackRole } from '#contracts';
+import { type Container, type InputLimits, probeGuards } from '../ffmpeg/allow-lists.js';
 import { parseRational, type Rational } from '../plan/rational.js';
 import { type SourceLimits, tooLarge } from './limits.js';
 import { namesTooManyPixels, type ProbeOptions, runProbe, unreadable } from './run-probe.js';
+import { isDecodable, TEXT_CODECS, wordsOf } from './track-words.js';
 
 export interface ProbedVideo {
   index: number;
@@ -28,20 +30,35 @@ export interface ProbedVideo {
   range: string;
 }
 
-export interface ProbedAudio {
+export interface ProbedAudio extends TrackWords {
   index: number;
   id: number;
   timeBase: Rational;
   codec: string;
   channels: number;
+}
+
+/** What a file says of an audio or subtitle track, made safe to show. */
+export interface TrackWords {
+  /** BCP 47. */
   language: string | null;
+  title: string | null;
+  role: TrackRole;
+}
+
+export interface ProbedSubtitles extends TrackWords {
+  index: number;
 }
 
 export interface Probe {
   durationSeconds: number | null;
   bitRate: number | null;
   video: ProbedVideo | null;
+  /** The default track, and those after it in the order of the file, of codecs that we decode. */
   audio: ProbedAudio | null;
+  otherAudio: ProbedAudio[];
+  /** Tracks of text. */
+  subtitles: ProbedSubtitles[];
 }
 
 const MAY_BE_INTERLACED = ['mpeg2video', 'mpeg4', 'h264', 'hevc', 'dvvideo', 'prores', 'mjpeg'];
@@ -52,11 +69,12 @@ const ENTRIES = [
   'stream=index,id,codec_type,codec_name,profile,pix_fmt,width,height,sample_aspect_ratio,time_base',
   'r_frame_rate,avg_frame_rate,field_order,color_range,color_space,color_transfer,color_primaries,channels',
 ].join(',');
-const SHOWN = `${ENTRIES}:stream_disposition=attached_pic,default:stream_tags=language:stream_side_data=rotation:format=duration,bit_rate`;
+const DISPOSITIONS = 'attached_pic,default,forced,dub,comment,hearing_impaired,visual_impaired';
+const SHOWN = `${ENTRIES}:stream_disposition=${DISPOSITIONS}:stream_tags=language,title,handler_name:stream_side_data=rotation:format=duration,bit_rate`;
 
 export function headerArguments(url: string, container: Container, limits: InputLimits): string[] {
   return [
-    ...['-v', 'error', '-hide_banner', ...inputGuards(container, limits)],
+    ...['-v', 'error', '-hide_banner', ...probeGuards(container, limits)],
     ...['-show_entries', SHOWN, '-of', 'json', '-i', url],
   ];
 }
@@ -105,8 +123,8 @@ interface RawStream {
   color_transfer?: string;
   color_primaries?: string;
   channels?: number;
-  disposition?: { attached_pic?: number; default?: number };
-  tags?: { language?: string };
+  disposition?: Record<string, number>;
+  tags?: { language?: string; title?: string; handler_name?: string };
   side_data_list?: { rotation?: number }[];
 }
 
@@ -131,19 +149,24 @@ function readProbe(raw: RawProbe, limits: SourceLimits): Probe {
     durationSeconds: Number.isFinite(duration) && duration > 0 ? duration : null,
     bitRate: Number(raw.format?.bit_rate) || null,
     video: video ? readVideo(video, limits) : null,
-    audio: audio
-      ? {
-          index: audio.index,
-          id: streamId(audio),
-          timeBase: parseRational(audio.time_base) ?? { num: 1, den: 48_000 },
-          codec: audio.codec_name ?? '',
-          channels: audio.channels ?? 1,
-          language:
-            /^[a-z]{2,3}$/.test(audio.tags?.language ?? '') && audio.tags?.language !== 'und'
-              ? (audio.tags?.language ?? null)
-              : null,
-        }
-      : null,
+    audio: audio ? readAudio(audio, 'main') : null,
+    otherAudio: audios
+      .filter((stream) => stream !== audio && isDecodable(stream.codec_name ?? ''))
+      .map((stream) => readAudio(stream, 'alternate')),
+    subtitles: streams
+      .filter((s) => s.codec_type === 'subtitle' && TEXT_CODECS.includes(s.codec_name ?? ''))
+      .map((stream) => ({ index: stream.index, ...wordsOf(stream, 'subtitle') })),
+  };
+}
+
+function readAudio(stream: RawStream, role: TrackRole): ProbedAudio {
+  return {
+    index: stream.index,
+    id: streamId(stream),
+    timeBase: parseRational(stream.time_base) ?? { num: 1, den: 48_000 },
+    codec: stream.codec_name ?? '',
+    channels: stream.channels ?? 1,
+    ...wordsOf(stream, role),
   };
 }
 

@@ -1,4 +1,4 @@
-import { type Container, type InputLimits, inputGuards } from '../ffmpeg/allow-lists.js';
+import { type Container, type InputLimits, probeGuards } from '../ffmpeg/allow-lists.js';
 import { type ProbeOptions, runProbe } from './run-probe.js';
 
 /** What the packets of one stream say; times in ticks of its time base. */
@@ -22,7 +22,7 @@ export function packetArguments(
   streamIndex: number,
 ): string[] {
   return [
-    ...['-v', 'error', '-hide_banner', ...inputGuards(container, limits)],
+    ...['-v', 'error', '-hide_banner', ...probeGuards(container, limits)],
     ...['-select_streams', String(streamIndex)],
     ...['-show_entries', 'packet=pts,dts,duration,flags', '-of', 'csv=p=0:nk=1'],
     ...['-i', url],

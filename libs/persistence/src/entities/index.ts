@@ -5,9 +5,11 @@ import type {
   JobStatus,
   ProfileName,
   QualityScore,
+  RenditionKind,
   RenditionName,
   SessionStatus,
   Stage,
+  TrackRole,
 } from '#contracts';
 
 /**
@@ -151,9 +153,9 @@ export class Rendition {
   @Column('uuid', { name: 'job_id' }) jobId: string;
   @Column('uuid', { name: 'asset_id' }) assetId: string;
   @Column('text') name: RenditionName;
-  @Column('text') kind: 'video' | 'audio';
+  @Column('text') kind: RenditionKind;
   @Column('text') mode: 'encode' | 'copy';
-  /** 0 is the top rung; audio comes last. */
+  /** 0 is the top rung; audio comes after the pictures, text last. */
   @Column('smallint') position: number;
   /** Member of the start set: the early multivariant appears when each of these has a segment. */
   @Column('boolean', { name: 'in_start_set', default: false }) inStartSet: boolean;
@@ -167,8 +169,13 @@ export class Rendition {
   @Column('integer', { name: 'max_bitrate' }) maxBitrate: number;
   /** Whole seconds, EXT-X-TARGETDURATION, fixed by the plan. */
   @Column('integer', { name: 'target_duration' }) targetDuration: number;
-  /** BCP 47, audio only. */
+  /** BCP 47, audio and text. */
   @Column('text', { nullable: true }) language: string | null;
+  /** What the source calls the track. */
+  @Column('text', { nullable: true }) title: string | null;
+  @Column('text', { nullable: true }) role: TrackRole | null;
+  /** Played when nobody chooses. */
+  @Column('boolean', { name: 'is_default', default: false }) isDefault: boolean;
   @Column('smallint', { nullable: true }) channels: number | null;
   /** RFC 6381, from the stored init segment; null until it is stored. */
   @Column('text', { nullable: true }) codecs: string | null;
@@ -186,7 +193,7 @@ export class Rendition {
   @Column('timestamptz', { name: 'completed_at', nullable: true }) completedAt: Date | null;
 }
 
-export type SpanKind = 'video' | 'copy' | 'audio';
+export type SpanKind = 'video' | 'copy' | 'audio' | 'subtitles';
 export type SpanStatus = 'pending' | 'running' | 'done' | 'failed' | 'cancelled';
 
 @Entity('spans')
