@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { cpuSecondsOf, cpuSecondsOfEndedChildren } from './cpu.js';
 import { figureTable, lowerIsBetter, median } from './figures.js';
+import { lineThrough, makespan, speedUp } from './scale/simulate.js';
 
 const BUSY = 'const end = process.cpuUsage().user + 400000; while (process.cpuUsage().user < end);';
 
@@ -29,5 +30,23 @@ describe('the figures of a bench', () => {
     await new Promise((resolve) => spawn(process.execPath, ['-e', nested]).on('close', resolve));
     expect(cpuSecondsOfEndedChildren() - own).toBeGreaterThan(0.39);
     expect(cpuSecondsOf([process.pid]) - ours).toBeGreaterThan(0.39);
+  });
+});
+
+describe('scaling on paper', () => {
+  const cost = { fixed: 1, perSecond: 0.5, start: 2, audioPerSecond: 0.01 };
+
+  it('is a line through what was measured', () => {
+    const { fixed, perSecond } = lineThrough(
+      [4, 8, 8, 16].map((length) => ({ length, seconds: 1 + length / 2 })),
+    );
+    expect([fixed, perSecond]).toEqual([expect.closeTo(1), expect.closeTo(0.5)]);
+    expect(lineThrough([{ length: 8, seconds: 4 }])).toEqual({ fixed: 0, perSecond: 0.5 });
+  });
+
+  it('ends where there are no more spans, or where the audio is what is waited for', () => {
+    expect(makespan(60, 1, cost)).toBeCloseTo(2 + 3 * 11);
+    expect(speedUp(60, 3, cost)).toBe(speedUp(60, 1000, cost));
+    expect(makespan(36_000, 1000, cost)).toBe(360);
   });
 });

@@ -3,14 +3,18 @@ import { parseArgs } from 'node:util';
 import { type Figure, figureTable } from './figures.js';
 import { benchOverlap, LENGTHS } from './overlap/index.js';
 import { benchPipeline } from './pipeline.js';
+import { benchQueue } from './queue.js';
+import { benchScale } from './scale/index.js';
 import { benchUpload } from './upload/index.js';
 
-const HELP = `npm run bench -- pipeline|overlap|upload [--quick] [--json] [--pairs N] [--source FILE] [--lengths 1,5]
+const HELP = `npm run bench -- pipeline|overlap|upload|queue|scale [--quick] [--json] [--pairs N] [--source FILE] [--lengths 1,5]
 
   pipeline   our job against one plain ffmpeg that makes the same renditions
   overlap    what is left to wait for after an upload that takes 1.2 times as long as its encode, against the
              whole encode; and after the upload of a file that is copied
   upload     our doors against @tus/server, @uploadx/core and a hand-written service, 1 GiB each
+  queue      100,000 waiting spans: adding them, their memory, and how soon an urgent one is taken up
+  scale      one video over 1 to 4 single-threaded transcode processes, and on paper over up to 1,000
   --quick    a smoke run of about a minute with the same figures on a small source
   --pairs    how often each side is run, in turns (3; 2 with --quick)
   --source   pipeline: a video to make the two-minute source of; without it pictures are generated
@@ -43,6 +47,8 @@ const benches: Record<string, () => Promise<Figure[]>> = {
       source: values.source ? path.resolve(process.env.INIT_CWD ?? '.', values.source) : null,
     }),
   overlap: () => benchOverlap({ ...options, lengths }),
+  queue: () => benchQueue(options),
+  scale: () => benchScale(options),
   upload: () => benchUpload({ quick: values.quick, rounds: pairs, say }),
 };
 const bench = benches[positionals[0] ?? ''];
