@@ -9,6 +9,8 @@ const ALONE = {
   ...MANY_SPANS,
   SPAN_CONCURRENCY: '1',
   ENABLE_DEDUPLICATION: 'false',
+  // Under a rate cap x264 gives the same bytes again only with one thread (docs/operations.md).
+  ENCODER_THREADS: '1',
   LEASE_SECONDS: '30',
   QUEUE_LOCK_SECONDS: '30',
 };
