@@ -129,4 +129,14 @@ describe('among jobs of the same priority', () => {
       reconciler.stop();
     }
   });
+
+  it('followers of a long video have slots of their own', async () => {
+    scene = await WorkScene.start(1);
+    const follower = (segment_count: number) =>
+      queuedSpan({
+        ...{ id: 'a', job_id: 'b', kind: 'copy', position: 0, priority: 5, turn: 0, opens: false },
+        segment_count,
+      }).queue;
+    expect([follower(3), follower(9000)]).toEqual(['follower', 'long-follower']);
+  });
 });

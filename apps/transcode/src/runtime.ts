@@ -79,6 +79,7 @@ export class Runtime implements OnModuleDestroy {
     this.consumers = [
       consume('plan', this.plans.handle, options(PLANS_AT_ONCE)),
       consume('follower', this.spans.handle, options(this.environment.FOLLOWER_CONCURRENCY)),
+      consume('long-follower', this.spans.handle, options(this.environment.FOLLOWER_CONCURRENCY)),
       consume('span', this.spans.handle, options(this.environment.SPAN_CONCURRENCY)),
       consume('finishing', this.finishing.handle, options(FINISHING_AT_ONCE)),
     ];

@@ -3,7 +3,7 @@ import type { PlannedSpan } from '#media';
 import type { QueueProducer } from '#queue';
 
 export interface QueuedSpan {
-  queue: Extract<QueueName, 'span' | 'follower'>;
+  queue: Extract<QueueName, 'span' | 'follower' | 'long-follower'>;
   payload: SpanPayload;
   options: { priority: number };
 }
@@ -14,6 +14,7 @@ export interface SpanEntry {
   job_id: string;
   kind: PlannedSpan['kind'];
   position: number;
+  segment_count: number | null;
   priority: number;
   /** `jobs.turn` */
   turn: number;
@@ -21,8 +22,16 @@ export interface SpanEntry {
   opens: boolean;
 }
 
+/** Ten minutes of video. Longer followers have slots of their own: they run for minutes, and others are waited for. */
+const LONG_FOLLOWER_SEGMENTS = 150;
+
+const queueOf = ({ kind, segment_count }: SpanEntry): QueuedSpan['queue'] => {
+  if (kind === 'video') return 'span';
+  return (segment_count ?? 0) > LONG_FOLLOWER_SEGMENTS ? 'long-follower' : 'follower';
+};
+
 export const queuedSpan = (span: SpanEntry): QueuedSpan => ({
-  queue: span.kind === 'video' ? 'span' : 'follower',
+  queue: queueOf(span),
   payload: { jobId: span.job_id, spanId: span.id },
   options: { priority: toQueuePriority(span.priority) + placeInLine(span) },
 });
@@ -43,14 +52,14 @@ export const nextTurn = (priority: string) => `COALESCE((SELECT 1 + max(other.tu
     AND begun.kind = 'video' AND begun.status IN ('running', 'done')), 0)`;
 
 /** SQL: what of `SpanEntry` a row of `spans` says. */
-export const SPAN_COLUMNS = `spans.id, spans.job_id, spans.kind, spans.position, EXISTS (SELECT 1 FROM spans AS later WHERE later.job_id = spans.job_id
+export const SPAN_COLUMNS = `spans.id, spans.job_id, spans.kind, spans.position, spans.segment_count, EXISTS (SELECT 1 FROM spans AS later WHERE later.job_id = spans.job_id
     AND (later.params ->> 'waitsFor')::integer = spans.position) AS opens`;
 
 /** SQL: all of `SpanEntry`, of `spans` and `jobs`. */
 export const SPAN_ENTRY = `${SPAN_COLUMNS}, jobs.priority, jobs.turn`;
 
 export async function enqueueSpans(producer: QueueProducer, spans: QueuedSpan[]): Promise<void> {
-  for (const queue of ['follower', 'span'] as const) {
+  for (const queue of ['follower', 'long-follower', 'span'] as const) {
     await producer.enqueueAll(
       queue,
       spans.filter((span) => span.queue === queue),

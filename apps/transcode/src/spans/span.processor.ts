@@ -38,7 +38,10 @@ export class SpanProcessor {
     @Inject(EndedJobs) private readonly ended: EndedJobs,
   ) {}
 
-  readonly handle: Handler<'span' | 'follower'> = async ({ spanId }: SpanPayload, { signal }) => {
+  readonly handle: Handler<'span' | 'follower' | 'long-follower'> = async (
+    { spanId }: SpanPayload,
+    { signal },
+  ) => {
     const seconds = this.environment.LEASE_SECONDS;
     const claim = await this.spans.claim(spanId, this.worker.id, seconds);
     if (claim.kind === 'nothing-to-do') return undefined;
