@@ -41,9 +41,6 @@ interface TaskRow {
 /** What became of the job: `last`, nothing of it is to be done any more. Null: the task is not ours now. */
 export type Ended = { last: boolean; fact: TenantFact | null } | null;
 
-/** S1-04: what of the whole job the stage `validation` is. */
-const VALIDATION = { from: 60, to: 74 };
-
 /** The rows of finishing tasks: claims, leases and ends (docs/model.md). */
 @Injectable()
 export class FinishingRepository {
@@ -147,25 +144,19 @@ export class FinishingRepository {
       )) as { packaged: boolean }[];
       if (!jobs[0] || !(await write(manager))) return null;
       const { packaged } = jobs[0];
-      const counts = (await manager.query(
-        `SELECT count(*)::int AS total, (count(*) FILTER (WHERE status IN ('pending', 'running')))::int AS open
-         FROM finishing_tasks WHERE job_id = $1`,
+      const open = (await manager.query(
+        `SELECT 1 FROM finishing_tasks WHERE job_id = $1 AND status IN ('pending', 'running') LIMIT 1`,
         [task.jobId],
-      )) as { total: number; open: number }[];
-      const { total, open } = counts[0] ?? { total: 0, open: 0 };
-      const share = total === 0 ? 1 : (total - open) / total;
-      const fact = await recordFact(manager, task.jobId, {
-        type: 'processing_progress',
-        durable: playback !== null,
-        ...(packaged
-          ? {
-              stage: 'validation',
-              progress: VALIDATION.from + Math.floor((VALIDATION.to - VALIDATION.from) * share),
-            }
-          : {}),
-        ...(playback === null ? {} : { playback: { ...NO_PLAYBACK, ...playback } }),
-      });
-      return { last: packaged && open === 0, fact };
+      )) as unknown[];
+      const fact = playback && {
+        type: 'processing_progress' as const,
+        durable: true,
+        playback: { ...NO_PLAYBACK, ...playback },
+      };
+      return {
+        last: packaged && open.length === 0,
+        fact: fact && (await recordFact(manager, task.jobId, fact)),
+      };
     });
   }
 }
