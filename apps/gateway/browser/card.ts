@@ -41,6 +41,9 @@ export class Card {
   private readonly sentence = el('p', { class: 'sentence' });
   private readonly links = el('div', { class: 'card-links' });
   private readonly stageBox = el('div', { class: 'card-media' });
+  private readonly still = el('img', { attrs: { alt: '' } });
+  /** The same as Play, for a pointer. */
+  private readonly thumb: HTMLButtonElement;
   private readonly play: HTMLButtonElement;
   private readonly choose: HTMLButtonElement;
   private readonly cancel: HTMLButtonElement;
@@ -57,6 +60,13 @@ export class Card {
     this.player = new Player(name);
     this.overall = new Bar(`All of ${name}`, 'bar-overall');
     this.lines = new ProgressLines(name);
+    this.thumb = el(
+      'button',
+      { class: 'thumb', attrs: { type: 'button', tabindex: '-1', 'aria-hidden': 'true' } },
+      this.still,
+    );
+    this.thumb.addEventListener('click', () => this.openPlayer(true));
+    this.thumb.hidden = true;
     this.play = button('Play', 'primary', () => this.openPlayer(true));
     this.play.setAttribute('aria-label', `Play ${name}`);
     this.choose = button('Choose the file', 'primary', () => actions.choose?.());
@@ -68,6 +78,7 @@ export class Card {
     const head = el(
       'div',
       { class: 'card-head' },
+      large ? null : this.thumb,
       el('div', { class: 'card-names' }, this.title, el('p', { class: 'meta' }, this.stage, this.size)),
       this.percent,
       this.remove,
@@ -99,6 +110,7 @@ export class Card {
       this.links.append(streamLinks(job.playback, model.name));
     }
     this.play.hidden = this.player.isOpen || !summary.playable;
+    this.showPictures(job);
     this.choose.hidden = !summary.resumable || !this.actions.choose;
     this.cancel.hidden = !summary.running;
     this.remove.hidden = summary.running || !this.actions.remove;
@@ -124,6 +136,14 @@ export class Card {
     const shown = this.title.firstElementChild?.getAttribute('href') ?? null;
     if (this.title.hasChildNodes() && shown === href && this.title.textContent === name) return;
     this.title.replaceChildren(href ? el('a', { attrs: { href } }, name) : name);
+  }
+
+  private showPictures(job: JobState | null): void {
+    if (!job) return;
+    this.player.decorate(job.playback);
+    const { poster } = job.playback;
+    this.thumb.hidden = this.play.hidden || poster === null;
+    if (poster && this.still.getAttribute('src') !== poster) this.still.src = poster;
   }
 
   private showPlayer(summary: Summary): void {

@@ -1,5 +1,7 @@
 import type Hls from 'hls.js';
+import type { Pictures } from '#contracts';
 import { button, el } from './dom.js';
+import { Filmstrip } from './filmstrip.js';
 
 type HlsClass = typeof Hls;
 let loading: Promise<HlsClass> | null = null;
@@ -32,6 +34,7 @@ export class Player {
   readonly element: HTMLElement;
   readonly video: HTMLVideoElement;
   private readonly note = el('p', { class: 'player-note', attrs: { role: 'status' } });
+  private readonly filmstrip: Filmstrip;
   private hls: Hls | null = null;
   private url: string | null = null;
   private retry: ReturnType<typeof setTimeout> | undefined;
@@ -44,12 +47,19 @@ export class Player {
     });
     this.video.muted = true;
     this.video.addEventListener('playing', () => this.quiet());
-    this.element = el('div', { class: 'player' }, this.video, this.note);
+    this.filmstrip = new Filmstrip(this.video, label);
+    this.element = el('div', { class: 'player' }, this.video, this.note, this.filmstrip.element);
     this.note.hidden = true;
   }
 
   get isOpen(): boolean {
     return this.url !== null;
+  }
+
+  /** Pictures come when they are made, before or after the stream. */
+  decorate({ poster, storyboard }: Pictures): void {
+    if (poster && this.video.getAttribute('poster') !== poster) this.video.poster = poster;
+    if (storyboard && this.isOpen) void this.filmstrip.load(storyboard);
   }
 
   /** @param url path of a multivariant playlist. A player that is open keeps what it plays. */
