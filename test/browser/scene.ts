@@ -26,7 +26,9 @@ export async function drop(page: Page, name: string, content: Buffer): Promise<v
   const data = await page.evaluateHandle(
     ([fileName, base64]) => {
       const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-      const transfer = Reflect.construct(Reflect.get(globalThis, 'DataTransfer'), []);
+      const transfer = Reflect.construct(Reflect.get(globalThis, 'DataTransfer'), []) as {
+        items: { add(file: File): void };
+      };
       transfer.items.add(new File([bytes], fileName, { type: 'video/mp4' }));
       return transfer;
     },

@@ -54,10 +54,6 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
       await strip.press('ArrowLeft');
       await waitFor(async () => (await currentTime(card)) < 1, { what: 'the video to go back' });
       expect(troubles).toEqual([]);
-      if (process.env.SHOTS)
-        await strip
-          .hover({ position: middle })
-          .then(() => page.screenshot({ path: `${process.env.SHOTS}/watch-${viewport.width}.png` }));
       await close();
     },
     PATIENCE,
