@@ -39,7 +39,7 @@ export class Planner {
 
   /** Throws NotArrived where the upload has not brought what it must read. */
   async plan(
-    { jobId, copyDenied }: PlanClaim,
+    { jobId, copyDenied, choice }: PlanClaim,
     signal: AbortSignal,
   ): Promise<{ plan: Plan; copyObstacle: string | null }> {
     const source = await ChunkedSource.open(this.dataSource, this.store, jobId);
@@ -59,6 +59,7 @@ export class Planner {
         arrivalSeconds: source.arrivalSeconds,
         audioTracks: this.environment.AUDIO_TRACKS,
         subtitleTracks: this.environment.SUBTITLE_TRACKS,
+        choice,
       });
       assertAble(plan, this.worker.abilities);
       return { plan, copyObstacle: analysis.copyObstacle };
