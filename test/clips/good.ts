@@ -175,7 +175,7 @@ export const GOOD: Clip[] = [...TIMED, ...SHAPED, ...CONTAINED, ...COPIED];
 
 const LONGER: Picture = { ...SMALL, frames: 200 };
 
-/** Long enough to be played while the rest of them is sent. */
+/** Long enough to be played while the rest of them is sent; in the order that their container needs. */
 export const OVERLAPPED: (Clip & { order: 'ends-first' | 'in-order' })[] = [
   { ...clip('longer', { picture: LONGER }), order: 'in-order' },
   {
@@ -184,6 +184,54 @@ export const OVERLAPPED: (Clip & { order: 'ends-first' | 'in-order' })[] = [
   },
   {
     ...clip('longer-fit', { picture: { ...FIT, frames: 192 }, encode: [...fitEncode, ...FRONT], fit: true }),
+    order: 'ends-first',
+  },
+  {
+    ...clip('longer-fragmented', {
+      picture: LONGER,
+      encode: [...H264, ...B_FRAMES, '-g', '50', ...AAC, '-movflags', 'frag_keyframe+empty_moov'],
+    }),
+    order: 'in-order',
+  },
+  {
+    ...clip('longer-matroska', {
+      picture: LONGER,
+      file: 'longer.mkv',
+      encode: [...H264, ...B_FRAMES, '-g', '50', '-c:a', 'libopus'],
+    }),
+    order: 'in-order',
+  },
+  {
+    ...clip('longer-webm', {
+      picture: LONGER,
+      file: 'longer.webm',
+      encode: ['-c:v', 'libvpx', '-deadline', 'realtime', '-b:v', '400k', '-g', '50', '-c:a', 'libvorbis'],
+    }),
+    order: 'ends-first',
+  },
+  {
+    ...clip('longer-avi', {
+      picture: LONGER,
+      constantRate: false,
+      file: 'longer.avi',
+      encode: ['-c:v', 'mpeg4', '-q:v', '5', '-g', '50', '-c:a', 'libmp3lame'],
+    }),
+    order: 'ends-first',
+  },
+  {
+    ...clip('longer-stream', {
+      picture: LONGER,
+      file: 'longer.ts',
+      encode: [...H264, ...B_FRAMES, '-g', '50', ...AAC],
+    }),
+    order: 'in-order',
+  },
+  {
+    ...clip('longer-ogg', {
+      picture: LONGER,
+      file: 'longer.ogv',
+      encode: ['-c:v', 'libtheora', '-q:v', '6', '-g', '50', '-c:a', 'libvorbis'],
+    }),
     order: 'ends-first',
   },
 ];

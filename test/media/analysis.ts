@@ -34,6 +34,7 @@ export const analysis = (change: Partial<SourceAnalysis> = {}): SourceAnalysis =
     keyFrames: Array.from({ length: 30 }, (_, i) => i * 2),
     extents: null,
   },
+  isOpen: false,
   audio: {
     index: 1,
     id: 2,

@@ -18,6 +18,8 @@ import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER, SCRATCH, STORE }
 import { WorkerIdentity } from './worker-identity.js';
 import { WorkerRegistry } from './worker-registry.js';
 
+/** Each is a reader of packet headers that mostly waits for bytes. */
+const INDEXED_AT_ONCE = 8;
 const PLANS_AT_ONCE = 2;
 /** One thread each, and the least urgent of all. */
 const FINISHING_AT_ONCE = 2;
@@ -78,6 +80,7 @@ export class Runtime implements OnModuleDestroy {
     });
     this.consumers = [
       consume('plan', this.plans.handle, options(PLANS_AT_ONCE)),
+      consume('index', this.spans.handle, options(INDEXED_AT_ONCE)),
       consume('follower', this.spans.handle, options(this.environment.FOLLOWER_CONCURRENCY)),
       consume('long-follower', this.spans.handle, options(this.environment.FOLLOWER_CONCURRENCY)),
       consume('span', this.spans.handle, options(this.environment.SPAN_CONCURRENCY)),

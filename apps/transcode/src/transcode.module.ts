@@ -15,6 +15,8 @@ import { ImageMaker } from './finishing/image-maker.js';
 import { QualityMeter } from './finishing/quality-meter.js';
 import { StoredMedia } from './finishing/stored-media.js';
 import { TaskRunner } from './finishing/task-runner.js';
+import { GrowthRepository } from './indexing/growth.repository.js';
+import { Indexer } from './indexing/indexer.js';
 import { Places } from './planning/places.js';
 import { Planner, PlanProcessor } from './planning/plan.processor.js';
 import { PlanRepository } from './planning/plan.repository.js';
@@ -75,6 +77,8 @@ export function transcodeModule({ environment, logger, name }: ServiceContext): 
       SpanRepository,
       Streaming,
       SpanRunner,
+      GrowthRepository,
+      Indexer,
       SpanProcessor,
       Places,
       EndedJobs,

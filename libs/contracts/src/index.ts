@@ -1,5 +1,4 @@
 export * from './batches.js';
-export * from './choice.js';
 export * from './errors.js';
 export * from './events.js';
 export * from './finishing.js';

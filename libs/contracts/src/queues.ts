@@ -70,6 +70,8 @@ export const QUEUES = {
   span: SpanPayload,
   follower: SpanPayload,
   'long-follower': SpanPayload,
+  /** Reading along with sources that have no index. */
+  index: SpanPayload,
   'segment-upload': SegmentPayload,
   finishing: FinishingPayload,
   package: PackagePayload,
@@ -88,6 +90,7 @@ export const queueJobId = {
   span: (p: SpanPayload) => `span-${p.spanId}`,
   follower: (p: SpanPayload) => `span-${p.spanId}`,
   'long-follower': (p: SpanPayload) => `span-${p.spanId}`,
+  index: (p: SpanPayload) => `span-${p.spanId}`,
   'segment-upload': (p: SegmentPayload) => `seg-${p.spanId}-${p.lease}-${p.rendition}-${p.index}`,
   finishing: (p: FinishingPayload) => `finishing-${p.taskId}`,
   package: (p: PackagePayload) => `package-${p.jobId}`,

@@ -11,6 +11,7 @@ import { Overlap1700000500000 } from './migrations/1700000500000-overlap.js';
 import { Stalls1700000600000 } from './migrations/1700000600000-stalls.js';
 import { Finishing1700000700000 } from './migrations/1700000700000-finishing.js';
 import { Tracks1700000800000 } from './migrations/1700000800000-tracks.js';
+import { GrowingPlans1700000850000 } from './migrations/1700000850000-growing-plans.js';
 import { Scale1700000900000 } from './migrations/1700000900000-scale.js';
 
 const INT8_OID = 20;
@@ -38,6 +39,7 @@ export function dataSourceOptions(config: {
       Scan1700000300000,
       Batches1700000400000,
       Overlap1700000500000,
+      GrowingPlans1700000850000,
       Stalls1700000600000,
       Tracks1700000800000,
       Scale1700000900000,

@@ -3,7 +3,7 @@ import type { PlannedSpan } from '#media';
 import type { QueueProducer } from '#queue';
 
 export interface QueuedSpan {
-  queue: Extract<QueueName, 'span' | 'follower' | 'long-follower'>;
+  queue: Extract<QueueName, 'span' | 'follower' | 'long-follower' | 'index'>;
   payload: SpanPayload;
   options: { priority: number };
 }
@@ -27,6 +27,7 @@ const LONG_FOLLOWER_SEGMENTS = 150;
 
 const queueOf = ({ kind, segment_count }: SpanEntry): QueuedSpan['queue'] => {
   if (kind === 'video') return 'span';
+  if (kind === 'index') return 'index';
   return (segment_count ?? 0) > LONG_FOLLOWER_SEGMENTS ? 'long-follower' : 'follower';
 };
 
@@ -59,7 +60,7 @@ export const SPAN_COLUMNS = `spans.id, spans.job_id, spans.kind, spans.position,
 export const SPAN_ENTRY = `${SPAN_COLUMNS}, jobs.priority, jobs.turn`;
 
 export async function enqueueSpans(producer: QueueProducer, spans: QueuedSpan[]): Promise<void> {
-  for (const queue of ['follower', 'long-follower', 'span'] as const) {
+  for (const queue of ['follower', 'long-follower', 'index', 'span'] as const) {
     await producer.enqueueAll(
       queue,
       spans.filter((span) => span.queue === queue),

@@ -63,7 +63,7 @@ export class PackageRows {
   async job(jobId: string): Promise<PackageJob | null> {
     const rows = await this.database.query<PackageJob[]>(
       `SELECT j.id, j.asset_id AS "assetId", j.status, a.status AS "assetStatus",
-         j.source_complete AND j.plan IS NOT NULL AND NOT j.plan_open AND EXISTS (SELECT 1 FROM spans WHERE job_id = $1)
+         j.source_complete AND j.plan IS NOT NULL AND EXISTS (SELECT 1 FROM spans WHERE job_id = $1)
            AND NOT EXISTS (SELECT 1 FROM spans WHERE job_id = $1 AND status <> 'done')
            AND j.scan IN ('off', 'clean') AS "isDue", j.packaged_at IS NOT NULL AS "isPackaged"
        FROM jobs j JOIN assets a ON a.id = j.asset_id WHERE j.id = $1`,

@@ -64,7 +64,7 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
   private async reconcile(): Promise<void> {
     const { database, queues } = this.resources;
     const jobs = await database.query<{ id: string; priority: number }[]>(
-      `SELECT id, priority FROM jobs j WHERE status = 'processing' AND source_complete AND plan IS NOT NULL AND NOT plan_open AND scan IN ('off', 'clean')
+      `SELECT id, priority FROM jobs j WHERE status = 'processing' AND source_complete AND plan IS NOT NULL AND scan IN ('off', 'clean')
          AND EXISTS (SELECT 1 FROM spans WHERE job_id = j.id)
          AND NOT EXISTS (SELECT 1 FROM spans WHERE job_id = j.id AND status <> 'done')
          AND NOT (packaged_at IS NOT NULL AND EXISTS (

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
 import { type ErrorCode, type PlanPayload, SluiceError } from '#contracts';
 import type { FactPublisher } from '#events';
-import { analyzeSource, assertAble, NotArrived, type Plan, planJob } from '#media';
+import { ArrivesSoon, analyzeSource, assertAble, NotArrived, type Plan, planJob } from '#media';
 import type { Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import type { Handled, Handler, QueueProducer } from '#queue';
@@ -21,6 +21,11 @@ import { sourceLimits } from './source-limits.js';
 const LOOK_AGAIN_MS = 500;
 /** A planner's place is for planning: bytes that are still on their way are waited for without one. */
 const PATIENCE_MS = 1000;
+/** A source without an index that will be here so soon is looked at again then: it may need no growing plan. */
+const SOON_SECONDS = 1;
+/** What is read of another one before it is planned; a segment counts when what follows it is known. */
+const OPENING_SEGMENTS = 2;
+const SETTLED_SECONDS = 2;
 /** A job that could not be planned lets the others go first for so long. */
 const REST_SECONDS = 1;
 /** A busy machine or a slow store may be why a probe took too long; a source that does it again is refused. */
@@ -39,7 +44,7 @@ export class Planner {
 
   /** Throws NotArrived where the upload has not brought what it must read. */
   async plan(
-    { jobId, copyDenied, choice }: PlanClaim,
+    { jobId, copyDenied }: PlanClaim,
     signal: AbortSignal,
   ): Promise<{ plan: Plan; copyObstacle: string | null }> {
     const source = await ChunkedSource.open(this.dataSource, this.store, jobId);
@@ -48,6 +53,9 @@ export class Planner {
       const found = await analyzeSource(source, published.url, {
         ffprobePath: this.environment.FFPROBE_PATH,
         limits: sourceLimits(this.environment),
+        arrival: arrivalOf(source),
+        openingSeconds: OPENING_SEGMENTS * this.environment.SEGMENT_SECONDS + SETTLED_SECONDS,
+        isHeld: () => published.isWaiting(),
         signal: AbortSignal.any([signal, published.signal]),
       });
       const analysis = { ...found, copyObstacle: copyDenied ?? found.copyObstacle };
@@ -59,9 +67,10 @@ export class Planner {
         arrivalSeconds: source.arrivalSeconds,
         audioTracks: this.environment.AUDIO_TRACKS,
         subtitleTracks: this.environment.SUBTITLE_TRACKS,
-        choice,
       });
       assertAble(plan, this.worker.abilities);
+      // A beginning that has not a segment in it.
+      if (plan.isOpen && plan.borders.length < 2) throw new NotArrived(0, source.size);
       return { plan, copyObstacle: analysis.copyObstacle };
     } catch (error) {
       throw signal.aborted || published.signal.aborted ? error : (published.failure() ?? error);
@@ -70,6 +79,11 @@ export class Planner {
     }
   }
 }
+
+const arrivalOf = ({ arrivalSeconds }: ChunkedSource): 'here' | 'soon' | 'later' => {
+  if (arrivalSeconds === 0) return 'here';
+  return arrivalSeconds < SOON_SECONDS ? 'soon' : 'later';
+};
 
 const isWorthAnother = (error: SluiceError, attempt: number) =>
   error.retryable && !(error.code === 'probe_timeout' && attempt >= PROBES_THAT_MAY_TIME_OUT);
@@ -129,6 +143,10 @@ export class PlanProcessor {
       return undefined;
     } catch (error) {
       if (error instanceof JobEnded) return undefined;
+      if (error instanceof ArrivesSoon) {
+        await this.plans.release(claim, SOON_SECONDS);
+        return { retryInMs: SOON_SECONDS * 1000 };
+      }
       if (error instanceof NotArrived) {
         await this.plans.waitFor(claim, error);
         // They may have come before that was said.

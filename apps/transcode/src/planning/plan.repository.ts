@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
-import { type ErrorCode, type OutputChoice, readProfileKey, type TenantFact } from '#contracts';
+import type { ErrorCode, TenantFact } from '#contracts';
 import { failJob, recordFact } from '#events';
 import type { Plan } from '#media';
 import type { DataSource, EntityManager } from '#persistence';
 import { dueJobs, nextTurn } from '#work';
 import type { Extension } from '../spans/lease.js';
-import type { SpanParams } from '../spans/span-params.js';
 import { DATA_SOURCE, ENVIRONMENT } from '../tokens.js';
+import { insertSpans } from './span-rows.js';
 
 export interface PlanClaim {
   jobId: string;
@@ -17,16 +17,6 @@ export interface PlanClaim {
   lease: number;
   /** The source's own pictures turned out not to be fit to be served. */
   copyDenied: string | null;
-  /** What the uploads that share the asset want made of it. */
-  choice: OutputChoice;
-}
-
-interface ClaimedRow {
-  tenant_id: string;
-  asset_id: string;
-  plan_lease: number;
-  copy_denied: string | null;
-  profile: string;
 }
 
 /** Any fixed number: who claims a job counts the places meanwhile. */
@@ -51,10 +41,12 @@ export class PlanRepository {
       const [claimed] = (await manager.query(
         `UPDATE jobs SET plan_lease = plan_lease + 1, plan_lease_expires_at = now() + $2 * interval '1 second'
          WHERE id = $1 AND id IN (SELECT id FROM (${dueJobs(this.environment)}) AS due)
-         RETURNING tenant_id, asset_id, plan_lease, copy_denied,
-           (SELECT profile FROM assets WHERE id = asset_id) AS profile`,
+         RETURNING tenant_id, asset_id, plan_lease, copy_denied`,
         [jobId, leaseSeconds],
-      )) as [ClaimedRow[], number];
+      )) as [
+        { tenant_id: string; asset_id: string; plan_lease: number; copy_denied: string | null }[],
+        number,
+      ];
       return claimed;
     });
     const row = rows[0];
@@ -65,7 +57,6 @@ export class PlanRepository {
           assetId: row.asset_id,
           lease: row.plan_lease,
           copyDenied: row.copy_denied,
-          choice: readProfileKey(row.profile).choice,
         }
       : null;
   }
@@ -120,7 +111,7 @@ export class PlanRepository {
       )) as [unknown[], number];
       if (rows.length === 0) return null;
       await insertRenditions(manager, claim, plan);
-      await insertSpans(manager, claim, plan);
+      await insertSpans(manager, claim, plan.spans);
       if (this.environment.POSTER === 'true') await insertPoster(manager, claim);
       const fact = await recordFact(manager, claim.jobId, {
         type: 'processing_initiated',
@@ -135,7 +126,7 @@ export class PlanRepository {
           width: r.width,
           height: r.height,
           segments_completed: 0,
-          segments_total: r.segments,
+          segments_total: segmentsOf(plan, r),
         })),
       });
       return { fact };
@@ -173,7 +164,7 @@ async function insertRenditions(manager: EntityManager, claim: PlanClaim, plan: 
     role: r.role,
     is_default: r.isDefault,
     channels: r.channels,
-    segments_total: r.segments,
+    segments_total: segmentsOf(plan, r),
   }));
   await manager.query(
     `INSERT INTO renditions (id, tenant_id, job_id, asset_id, name, kind, mode, position, in_start_set, width, height,
@@ -187,32 +178,6 @@ async function insertRenditions(manager: EntityManager, claim: PlanClaim, plan: 
   );
 }
 
-async function insertSpans(manager: EntityManager, claim: PlanClaim, plan: Plan): Promise<void> {
-  const rows = plan.spans.map((span, position) => ({
-    id: randomUUID(),
-    kind: span.kind,
-    position,
-    renditions: span.renditions,
-    first_segment: span.firstSegment,
-    segment_count: span.segmentCount,
-    bytes_from: span.bytes?.from ?? null,
-    bytes_to: span.bytes?.to ?? null,
-    params: {
-      seekSeconds: span.seekSeconds,
-      skipTo: span.skipTo,
-      waitsFor: span.waitsFor,
-    } satisfies SpanParams,
-  }));
-  await manager.query(
-    `INSERT INTO spans (id, tenant_id, job_id, kind, position, renditions, first_segment, segment_count, params, bytes_from, bytes_to)
-     SELECT id, $1, $2, kind, position, ARRAY(SELECT jsonb_array_elements_text(renditions)), first_segment, segment_count, params,
-       bytes_from, bytes_to
-     FROM jsonb_to_recordset($3::jsonb) AS s(id uuid, kind text, position integer, renditions jsonb, first_segment integer,
-       segment_count integer, params jsonb, bytes_from bigint, bytes_to bigint)`,
-    [claim.tenantId, claim.jobId, JSON.stringify(rows)],
-  );
-}
-
 /** Due when its segment is stored (finishing-queue.ts); the other finishing tasks come with the playlists. */
 async function insertPoster(manager: EntityManager, { tenantId, jobId }: PlanClaim): Promise<void> {
   await manager.query(
@@ -220,3 +185,7 @@ async function insertPoster(manager: EntityManager, { tenantId, jobId }: PlanCla
     [tenantId, jobId],
   );
 }
+
+/** Unknown until the source has ended; a track of text is one segment in any case. */
+const segmentsOf = (plan: Plan, { kind, segments }: Plan['renditions'][number]) =>
+  plan.isOpen && kind !== 'subtitles' ? null : segments;

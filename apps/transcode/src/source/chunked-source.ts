@@ -21,6 +21,8 @@ interface SessionRow {
 
 /** Between looks for the chunk that a reader waits for. */
 const LOOK_AGAIN_MS = 100;
+/** In which demuxers look for the last time stamp: OGG 64 KiB, MPEG-TS 250 KB and more. */
+const TAIL_BYTES = 1024 * 1024;
 const COLUMNS = 'byte_offset, size, storage_path';
 
 /** Told while a reader waits for bytes that have not arrived. */
@@ -65,6 +67,23 @@ export class ChunkedSource implements SourceReader {
     const { bytes_received: received, age_seconds: age } = session;
     const arrival = received === 0 ? Number.POSITIVE_INFINITY : ((size - received) * age) / received;
     return new ChunkedSource(dataSource, store, session.id, chunks, size, arrival);
+  }
+
+  /**
+   * The same as if it ended where its first gap is, until its end has arrived: a demuxer that finds no index
+   * looks for one, or for the last time stamp, at the end, and would wait for it.
+   */
+  async beginning(): Promise<ChunkedSource> {
+    if ((await this.missingFrom(Math.max(0, this.size - TAIL_BYTES), this.size)) === null) return this;
+    const end = (await this.missingFrom(0, this.size)) ?? this.size;
+    return new ChunkedSource(
+      this.dataSource,
+      this.store,
+      this.sessionId,
+      this.chunks,
+      end,
+      this.arrivalSeconds,
+    );
   }
 
   /** Throws NotArrived with the first missing byte. */

@@ -67,7 +67,9 @@ export class SpanRunner {
     const outputs = missingOutputs(span);
     if (outputs.length === 0) return;
     assertAble(span.plan, this.worker.abilities);
-    const source = await ChunkedSource.open(this.dataSource, this.store, span.jobId);
+    const whole = await ChunkedSource.open(this.dataSource, this.store, span.jobId);
+    // AVI has its index at the end, and has been planned by it.
+    const source = span.plan.isOpen && span.plan.container !== 'avi' ? await whole.beginning() : whole;
     const published = this.sources.publish(source, PATIENCE_MS);
     const ended = AbortSignal.any([signal, published.signal]);
     const handover = await this.scratch.open(span.id, span.lease, await this.streaming.isOn());

@@ -8,6 +8,7 @@ import type { DataSource } from '#persistence';
 import type { Handler, QueueProducer } from '#queue';
 import { enqueuePlanIfDue, enqueueSpans, releaseSpans } from '#work';
 import { EndedJobs } from '../ended-jobs.js';
+import { Indexer } from '../indexing/indexer.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER } from '../tokens.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { JobEnded, Lease } from './lease.js';
@@ -31,6 +32,7 @@ export class SpanProcessor {
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(SpanRepository) private readonly spans: SpanRepository,
     @Inject(SpanRunner) private readonly runner: SpanRunner,
+    @Inject(Indexer) private readonly indexer: Indexer,
     @Inject(WorkerIdentity) private readonly worker: WorkerIdentity,
     @Inject(DATA_SOURCE) private readonly dataSource: DataSource,
     @Inject(PRODUCER) private readonly producer: QueueProducer,
@@ -38,7 +40,7 @@ export class SpanProcessor {
     @Inject(EndedJobs) private readonly ended: EndedJobs,
   ) {}
 
-  readonly handle: Handler<'span' | 'follower' | 'long-follower'> = async (
+  readonly handle: Handler<'span' | 'follower' | 'long-follower' | 'index'> = async (
     { spanId }: SpanPayload,
     { signal },
   ) => {
@@ -58,7 +60,7 @@ export class SpanProcessor {
     const lease = new Lease(seconds, () => this.spans.extend(span, seconds), signal);
     return this.ended.during(span.jobId, lease, async () => {
       try {
-        await this.runner.run(span, lease.signal);
+        await (span.kind === 'index' ? this.indexer : this.runner).run(span, lease.signal);
         await this.goOn(span);
         return undefined;
       } catch (error) {

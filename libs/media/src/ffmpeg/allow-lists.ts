@@ -90,6 +90,8 @@ export function inputGuards(
     ...['-analyzeduration', String(ANALYZE_MICROSECONDS)],
     ...['-max_probe_packets', String(MAX_PROBE_PACKETS)],
     ...(container === 'mov' ? NO_REFERENCES : []),
+    // We count packets; the end of a source that is still arriving would be waited for.
+    ...(container === 'mpegts' ? ['-skip_estimate_duration_from_pts', '1'] : []),
     ...['-f', container],
   ];
 }

@@ -202,7 +202,8 @@ export function audioRun(
   const wanted = endSegment === undefined ? end : (plan.audioBorders[endSegment] as number);
   const start = audioStart(plan, firstSegment);
   const firstSample = start.firstFrame * AAC_FRAME;
-  const samples = Math.min(end, wanted + AAC_LOOKAHEAD_FRAMES) * AAC_FRAME - firstSample;
+  const last = wanted + AAC_LOOKAHEAD_FRAMES;
+  const samples = (plan.isOpen ? last : Math.min(end, last)) * AAC_FRAME - firstSample;
   const command = ffmpeg(source)
     .inputOptions([
       ...['-copyts', '-noaccurate_seek'],

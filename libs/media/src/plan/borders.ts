@@ -9,7 +9,7 @@ const COPY_FILL = 0.75;
 
 /** First frame of each segment, and the frame count at the end: `borders[i]` to `borders[i + 1]` is segment i. */
 export function gridBorders(grid: Grid, frames: number, segmentSeconds: number): number[] {
-  const length = Math.max(FEWEST_FRAMES, Math.round((segmentSeconds * grid.fps.num) / grid.fps.den));
+  const length = segmentFrames(grid, segmentSeconds);
   const borders: number[] = [];
   for (let frame = 0; frame < frames; frame += length) borders.push(frame);
   if (
@@ -20,6 +20,33 @@ export function gridBorders(grid: Grid, frames: number, segmentSeconds: number):
   borders.push(frames);
   return borders;
 }
+
+/** Of what a decoder has been given so much may not have come out yet. */
+const SETTLED_SECONDS = 1;
+
+const segmentFrames = (grid: Grid, segmentSeconds: number) =>
+  Math.max(FEWEST_FRAMES, Math.round((segmentSeconds * grid.fps.num) / grid.fps.den));
+
+/**
+ * The same while the end is not known: only segments that whatever follows cannot change, each with what a
+ * decoder reads beyond it. `gridBorders` of more frames begins with them.
+ */
+export function openBorders(grid: Grid, frames: number, segmentSeconds: number): number[] {
+  const length = segmentFrames(grid, segmentSeconds);
+  const beyond = Math.max(
+    FEWEST_FRAMES,
+    length * SHORTEST_TAIL,
+    (SETTLED_SECONDS * grid.fps.num) / grid.fps.den,
+  );
+  const borders = [0];
+  while ((borders.at(-1) as number) + length + beyond <= frames)
+    borders.push((borders.at(-1) as number) + length);
+  return borders;
+}
+
+/** Whole seconds that no segment of such borders will exceed. */
+export const openTargetDuration = (grid: Grid, segmentSeconds: number): number =>
+  Math.max(1, Math.ceil(frameTime(grid, segmentFrames(grid, segmentSeconds) * (1 + SHORTEST_TAIL))));
 
 /** Segment borders on the source's own key frames; `keyFrames` are frame numbers, the first is 0. */
 export function keyFrameBorders(

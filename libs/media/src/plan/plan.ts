@@ -1,26 +1,31 @@
-import {
-  AUDIO_RENDITIONS,
-  type OutputChoice,
-  type RenditionKind,
-  type RenditionName,
-  type TrackRole,
-  WHOLE_CHOICE,
-} from '#contracts';
+import { AUDIO_RENDITIONS, type RenditionKind, type RenditionName, type TrackRole } from '#contracts';
 import type { Container, InputLimits } from '../ffmpeg/allow-lists.js';
 import type { SourceAnalysis } from '../probe/analyze.js';
-import { audioBorders, gridBorders, keyFrameBorders, targetDuration } from './borders.js';
+import type { ProbedAudio, ProbedVideo } from '../probe/ffprobe.js';
+import {
+  audioBorders,
+  gridBorders,
+  keyFrameBorders,
+  openBorders,
+  openTargetDuration,
+  targetDuration,
+} from './borders.js';
 import { type ByteRange, bytesBetween } from './byte-needs.js';
 import { type ColorPlan, planColor } from './color.js';
 import { frameAt, frameTime, type Grid, planGrid } from './grid.js';
-import { chosenRungs, planLadder } from './ladder.js';
+import { planLadder } from './ladder.js';
 import { toNumber } from './rational.js';
 import { keyFrameBefore, planSpans, type SpanLengths } from './spans.js';
-import { type AudioTrack, chosenTracks, type PlannedTracks, planTracks, type TrackLimits } from './tracks.js';
+import { type AudioTrack, type PlannedTracks, planTracks, type TrackLimits } from './tracks.js';
 
 /** What to make of a source: decided once, stored with the job, never changed. All that encodes derives from it. */
 export interface Plan {
   version: 1;
   container: Container;
+  /** The end of the source is not known yet: segments and spans are added as it arrives (grow.ts). */
+  isOpen?: boolean;
+  /** What reading along with it needs; of plans that grow, or have grown. */
+  opening?: { video: ProbedVideo; audio: ProbedAudio | null; segmentSeconds: number };
   /** What the source was found to keep, and every later reading of it must; older plans have none. */
   limits?: InputLimits;
   grid: Grid;
@@ -74,7 +79,8 @@ export interface PlannedRendition {
 }
 
 export interface PlannedSpan {
-  kind: 'video' | 'copy' | 'audio' | 'subtitles';
+  /** `index`: reads along with a source that has no index, and adds the other kinds. */
+  kind: 'video' | 'copy' | 'audio' | 'subtitles' | 'index';
   renditions: RenditionName[];
   firstSegment: number;
   segmentCount: number;
@@ -89,8 +95,6 @@ export interface PlannedSpan {
 }
 
 export interface PlanOptions extends TrackLimits {
-  /** What the upload wants of the usual outputs. */
-  choice?: OutputChoice;
   segmentSeconds: number;
   spanSeconds: number;
   preset: string;
@@ -109,16 +113,11 @@ const SEEK_MARGIN: Partial<Record<Container, number>> = { mpegts: 1.5, ogg: 1.5,
 
 /** Pure: the same analysis and options give the same plan. */
 export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
-  const choice = options.choice ?? WHOLE_CHOICE;
-  const { timeline } = source;
-  const audio = choice.audio === 'none' ? null : source.audio;
+  const { timeline, audio } = source;
   const audioLeads = audio !== null && audio.startSeconds < timeline.startSeconds - NEGLIGIBLE_SECONDS;
   const audioOutlasts = audio !== null && audio.endSeconds > timeline.endSeconds + NEGLIGIBLE_SECONDS;
+  const copy = source.copyObstacle === null && !audioLeads && !audioOutlasts;
   const grid = planGrid(timeline.constantRate, source.video.nominalRate, timeline.averageFps);
-  const { width, height } = displaySize(source);
-  const ladder = planLadder(width, height, toNumber(grid.fps));
-  const rungs = chosenRungs(ladder, choice.renditions);
-  const copy = source.copyObstacle === null && !audioLeads && !audioOutlasts && rungs[0] === ladder[0];
   const zeroSeconds = audioLeads ? audio.startSeconds : timeline.startSeconds;
   const zeroTicks = audioLeads ? Math.round(zeroSeconds / toNumber(timeline.timeBase)) : timeline.startTicks;
   const endSeconds = audioOutlasts ? audio.endSeconds : timeline.endSeconds;
@@ -126,9 +125,16 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
   const keyFrames = copy ? timeline.keyFrames.map((time) => frameAt(grid, time - zeroSeconds)) : [];
   const borders = copy
     ? keyFrameBorders(grid, frames, keyFrames, options.segmentSeconds)
-    : gridBorders(grid, frames, options.segmentSeconds);
+    : source.isOpen
+      ? openBorders(grid, frames, options.segmentSeconds)
+      : gridBorders(grid, frames, options.segmentSeconds);
 
-  const longest = targetDuration(grid, borders);
+  const { width, height } = displaySize(source);
+  const fps = toNumber(grid.fps);
+  const rungs = planLadder(width, height, fps);
+  const longest = source.isOpen
+    ? openTargetDuration(grid, options.segmentSeconds)
+    : targetDuration(grid, borders);
   const videoRenditions = rungs.map((rung, i): PlannedRendition => {
     const copied = copy && i === 0;
     return {
@@ -152,14 +158,17 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
   });
   const seconds = frameTime(grid, frames);
   const tracks = planTracks(
-    { audio, otherAudio: source.otherAudio, subtitles: source.subtitles },
+    source,
     { seconds, targetDuration: longest, segments: borders.length - 1 },
-    chosenTracks(choice, options),
+    options,
   );
   const renditions = [...videoRenditions, ...tracks.renditions];
   return {
     version: 1,
     container: source.container,
+    ...(source.isOpen
+      ? { isOpen: true, opening: { video: source.video, audio, segmentSeconds: options.segmentSeconds } }
+      : {}),
     limits: source.limits,
     grid,
     zeroSeconds,
@@ -169,7 +178,7 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
       deinterlace: source.video.interlaced,
       color: planColor(source.video),
       holdStart: audioLeads,
-      holdEnd: Math.max(0, frames - frameAt(grid, timeline.endSeconds - zeroSeconds)),
+      holdEnd: source.isOpen ? 0 : Math.max(0, frames - frameAt(grid, timeline.endSeconds - zeroSeconds)),
     },
     audio: tracks.audio[0] ?? null,
     tracks: { audio: tracks.audio, subtitles: tracks.subtitles },
@@ -202,6 +211,47 @@ function spanLengths({ segmentSeconds, spanSeconds, arrivalSeconds }: PlanOption
   return { seconds: short, singles: ARRIVING.singles };
 }
 
+/** Bytes that somebody has read already. */
+const READ: ByteRange = { from: 0, to: 0 };
+
+const INDEXING: PlannedSpan = {
+  ...{ kind: 'index', renditions: [], firstSegment: 0, segmentCount: 0 },
+  ...{ seekSeconds: null, skipTo: {}, waitsFor: null, bytes: READ },
+};
+
+/** Where decoding of what is shown at `start` (seconds on the source's clock) begins; null: at the source's start. */
+function seekOf(
+  { container, timeline }: { container: Container; timeline: { keyFrames: number[]; startSeconds: number } },
+  start: number,
+): number | null {
+  const seek = keyFrameBefore(timeline.keyFrames, start) - (SEEK_MARGIN[container] ?? 0);
+  return seek <= timeline.startSeconds ? null : seek;
+}
+
+/** Spans of segments that a growing plan has come to, of pictures and of sound. */
+export function grownSpans(
+  plan: Plan,
+  timeline: { keyFrames: number[]; startSeconds: number },
+  { firstSegment, segmentCount }: { firstSegment: number; segmentCount: number },
+): PlannedSpan[] {
+  const start = frameTime(plan.grid, plan.borders[firstSegment] as number) + plan.zeroSeconds;
+  const common = {
+    ...{ firstSegment, segmentCount, skipTo: {}, bytes: READ },
+    waitsFor: plan.spans.find((span) => span.kind === 'video' && span.waitsFor !== null)?.waitsFor ?? null,
+  };
+  const of = (kind: 'video' | 'audio') => plan.renditions.filter((r) => r.kind === kind).map((r) => r.name);
+  const seekSeconds = seekOf({ container: plan.container, timeline }, start);
+  return [
+    { ...common, kind: 'video', renditions: of('video'), seekSeconds },
+    ...of('audio').map((name) => ({
+      ...common,
+      kind: 'audio' as const,
+      renditions: [name],
+      seekSeconds: null,
+    })),
+  ];
+}
+
 /**
  * Followers (copied rung, audio) and spans. With nothing to copy, the first segment of the lowest rung is
  * a span of its own, and so is that of the audio: it costs one more decode of a few seconds and makes the
@@ -218,7 +268,8 @@ function planWork(
   const segmentCount = borders.length - 1;
   const timeOf = (segment: number) => frameTime(grid, borders[segment] as number) + zeroSeconds;
   const { extents } = source.timeline;
-  const bytesTo = (from: number, segment: number) => extents && bytesBetween(extents, from, timeOf(segment));
+  const bytesTo = (from: number, segment: number) =>
+    source.isOpen ? READ : extents && bytesBetween(extents, from, timeOf(segment));
   // A follower reads along with the upload, and begins with the first segment's bytes.
   const opening = { seekSeconds: null, skipTo: {}, waitsFor: null, bytes: bytesTo(0, 1) };
   const whole = { firstSegment: 0, segmentCount, ...opening };
@@ -238,24 +289,24 @@ function planWork(
     if (hasAudio)
       spans.push({ ...audio, ...opening, firstSegment: 1, segmentCount: segmentCount - 1, waitsFor });
   } else if (hasAudio) spans.push({ ...audio, ...whole });
-  spans.push(...planOthers(renditions, whole, waitsFor));
+  const indexing = source.isOpen ? spans.push(INDEXING) - 1 : null;
+  spans.push(...planOthers(renditions, whole, waitsFor, indexing));
   if (encoded.length === 0) return spans;
 
-  const margin = SEEK_MARGIN[source.container] ?? 0;
   for (const range of planSpans(
     grid,
     borders,
     source.timeline.keyFrames.map((t) => t - zeroSeconds),
     spanLengths(options),
   )) {
-    const seek = keyFrameBefore(source.timeline.keyFrames, timeOf(range.firstSegment)) - margin;
+    const seekSeconds = seekOf(source, timeOf(range.firstSegment));
     spans.push({
       kind: 'video',
       renditions: encoded,
       ...range,
-      seekSeconds: range.firstSegment === 0 || seek <= source.timeline.startSeconds ? null : seek,
+      seekSeconds: range.firstSegment === 0 ? null : seekSeconds,
       skipTo: startsAlone && range.firstSegment === 0 ? { [lowest]: 1 } : {},
-      bytes: bytesTo(seek, range.firstSegment + range.segmentCount),
+      bytes: source.isOpen ? READ : bytesTo(seekSeconds ?? 0, range.firstSegment + range.segmentCount),
       waitsFor,
     });
   }
@@ -267,11 +318,20 @@ function planOthers(
   renditions: PlannedRendition[],
   whole: Omit<PlannedSpan, 'kind' | 'renditions'>,
   waitsFor: number | null,
+  /** Place of the span that finds out how long the source is. */
+  indexing: number | null,
 ): PlannedSpan[] {
   const others = renditions.filter((r) => r.kind !== 'video' && !r.inStartSet);
   return others.map(({ name, kind, segments }) =>
     kind === 'subtitles'
-      ? { ...whole, kind, renditions: [name], segmentCount: segments, waitsFor, bytes: null }
+      ? {
+          ...whole,
+          kind,
+          renditions: [name],
+          segmentCount: segments,
+          waitsFor: indexing ?? waitsFor,
+          bytes: null,
+        }
       : { ...whole, kind: 'audio', renditions: [name], waitsFor },
   );
 }

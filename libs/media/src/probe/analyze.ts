@@ -1,5 +1,6 @@
 import { SluiceError } from '#contracts';
 import { type Container, type InputLimits, sniffContainer } from '../ffmpeg/allow-lists.js';
+import { findBox } from '../isobmff/boxes.js';
 import { indexTrack, readMoov, type TrackIndex, trackTimes } from '../isobmff/index-reader.js';
 import { type Rational, reduce, toNumber } from '../plan/rational.js';
 import { findObstacle } from './copy-fitness.js';
@@ -10,10 +11,11 @@ import {
   type ProbedVideo,
   probeSource,
 } from './ffprobe.js';
+import { type Followed, followPackets, readingOn } from './follow-packets.js';
 import { refuseBeyond } from './limits.js';
-import { scanPackets } from './packet-scan.js';
+import { type PacketTimeline, scanPackets } from './packet-scan.js';
 import type { ProbeOptions } from './run-probe.js';
-import type { SourceReader } from './source.js';
+import { ArrivesSoon, type SourceReader } from './source.js';
 import type { VideoTimeline } from './timeline.js';
 
 export interface AudioTimeline {
@@ -32,6 +34,8 @@ export interface SourceAnalysis {
   otherAudio: ProbedAudio[];
   subtitles: ProbedSubtitles[];
   bitRate: number;
+  /** Only the beginning is known: the source has no index and is still arriving. */
+  isOpen: boolean;
   /** Null: fit to be copied. Else the first reason why not, in words. */
   copyObstacle: string | null;
 }
@@ -57,7 +61,9 @@ export async function analyzeSource(
   }
   // First, because it says at once what has not arrived of it; ffprobe would wait.
   const moov = container === 'mov' ? await readMoov(source) : null;
-  const probe = await probeSource(url, container, options);
+  // Of what has no index and is not all here ffprobe would look for the end.
+  const inOrder = options.arrival === 'later' && (!moov || findBox(moov, 'moov/mvex') !== null);
+  const probe = await probeSource(url, container, options, inOrder ? readingOn(container) : []);
   const { video } = probe;
   if (!video)
     throw new SluiceError('no_video_stream', 'The file has no picture in it; a video track is needed.');
@@ -68,12 +74,15 @@ export async function analyzeSource(
       `The file ends before its last frame (${source.size} of at least ${index.endOffset} bytes); it was cut off before it was uploaded. Export it again.`,
     );
   }
-  const timeline = index ? fromIndex(index) : await fromPackets(url, container, video, source.size, options);
-  const audio = await audioTimeline(probe, moov, url, container, source.size, timeline, options);
+  const where = { url, container, bytes: source.size };
+  const { timeline, audio, isOpen } =
+    index || (options.arrival ?? 'here') === 'here'
+      ? await wholeTimelines(where, probe, video, { moov, index }, options)
+      : await openTimelines(where, probe, video, options);
   const { limits } = options;
   const first = Math.min(timeline.startSeconds, audio?.startSeconds ?? Number.POSITIVE_INFINITY);
   const seconds = Math.max(timeline.endSeconds, audio?.endSeconds ?? 0) - first;
-  refuseBeyond(limits, { bytes: source.size, seconds, frames: timeline.frames });
+  if (!isOpen) refuseBeyond(limits, { bytes: source.size, seconds, frames: timeline.frames });
   const length = timeline.endSeconds - timeline.startSeconds;
   const bitRate = probe.bitRate ?? Math.round((source.size * 8) / Math.max(length, 0.1));
   const limitMs = limits.probeTimeoutSeconds * 1000;
@@ -86,6 +95,7 @@ export async function analyzeSource(
     audio,
     otherAudio: probe.otherAudio,
     subtitles: probe.subtitles,
+    isOpen,
     bitRate,
     copyObstacle,
   };
@@ -113,23 +123,90 @@ function fromIndex(index: TrackIndex): VideoTimeline {
 const isRate = (rate: Rational) =>
   toNumber(rate) >= LOWEST_FPS && toNumber(rate) <= HIGHEST_FPS && rate.num <= FINEST && rate.den <= FINEST;
 
-async function fromPackets(
-  url: string,
-  container: Container,
+interface Where {
+  url: string;
+  container: Container;
+  bytes: number;
+}
+
+type Timelines = Pick<SourceAnalysis, 'timeline' | 'audio' | 'isOpen'>;
+
+async function wholeTimelines(
+  where: Where,
+  probe: Probe,
   video: ProbedVideo,
-  bytes: number,
+  { moov, index }: { moov: Buffer | null; index: TrackIndex | null },
   options: ProbeOptions,
-): Promise<VideoTimeline> {
+): Promise<Timelines> {
+  const { url, container, bytes } = where;
+  const stream = { index: video.index, ratePerTick: ratePerTick(video), bytes };
+  const timeline = index
+    ? fromIndex(index)
+    : fromPackets(await scanPackets(url, container, stream, options), video);
+  return {
+    timeline,
+    audio: await audioTimeline(probe, moov, url, container, bytes, timeline, options),
+    isOpen: false,
+  };
+}
+
+/** Sound that has not begun so long after the picture does not count as a track of a source that is arriving. */
+const SILENT_SECONDS = 15;
+
+/** As much as a plan can begin with. Throws ArrivesSoon when it is worth to wait for all of it. */
+async function openTimelines(
+  { url, container, bytes }: Where,
+  probe: Probe,
+  video: ProbedVideo,
+  options: ProbeOptions,
+): Promise<Timelines> {
+  if (options.arrival === 'soon') throw new ArrivesSoon('all of the source will be here in a moment');
+  const { audio } = probe;
   const tick = toNumber(video.timeBase);
-  const nominal = video.nominalRate && isRate(video.nominalRate) ? video.nominalRate : null;
-  const scan = await scanPackets(
+  const known = await followPackets(
     url,
     container,
-    { index: video.index, ratePerTick: nominal ? toNumber(nominal) * tick : null, bytes },
+    { video: { index: video.index, ratePerTick: ratePerTick(video) }, audio, bytes },
     options,
+    async (so) => {
+      const seconds = so.video ? (so.video.endTicks - so.video.startTicks) * tick : 0;
+      return (
+        seconds >= (options.openingSeconds ?? 0) && (!audio || so.audio !== null || seconds > SILENT_SECONDS)
+      );
+    },
   );
+  return { ...timelinesOf(known, video, audio, !known.ended), isOpen: !known.ended };
+}
+
+/** What the packets that have been read say; `isOpen`: more will follow. */
+export function timelinesOf(
+  known: Followed,
+  video: ProbedVideo,
+  audio: ProbedAudio | null,
+  isOpen: boolean,
+): { timeline: VideoTimeline; audio: SourceAnalysis['audio'] } {
+  const timeline = fromPackets(known.video, video, isOpen);
+  const tick = audio ? toNumber(audio.timeBase) : 0;
+  const heard =
+    audio && known.audio && known.audio.startTicks * tick < timeline.endSeconds
+      ? { ...audio, startSeconds: known.audio.startTicks * tick, endSeconds: known.audio.endTicks * tick }
+      : null;
+  return { timeline, audio: heard };
+}
+
+const nominalOf = (video: ProbedVideo) =>
+  video.nominalRate && isRate(video.nominalRate) ? video.nominalRate : null;
+
+export const ratePerTick = (video: ProbedVideo) => {
+  const nominal = nominalOf(video);
+  return nominal ? toNumber(nominal) * toNumber(video.timeBase) : null;
+};
+
+function fromPackets(scan: PacketTimeline | null, video: ProbedVideo, isOpen = false): VideoTimeline {
   if (!scan) throw new SluiceError('no_video_stream', 'The video track has no frame that can be shown.');
-  const constantRate = scan.isConstant ? nominal : null;
+  const tick = toNumber(video.timeBase);
+  const isConstant = isOpen ? scan.isConstantSoFar : scan.isConstant;
+  const constantRate = isConstant ? nominalOf(video) : null;
   const startSeconds = scan.startTicks * tick;
   const endSeconds = constantRate
     ? startSeconds + scan.packets / toNumber(constantRate)

@@ -72,19 +72,30 @@ const ENTRIES = [
 const DISPOSITIONS = 'attached_pic,default,forced,dub,comment,hearing_impaired,visual_impaired';
 const SHOWN = `${ENTRIES}:stream_disposition=${DISPOSITIONS}:stream_tags=language,title,handler_name:stream_side_data=rotation:format=duration,bit_rate`;
 
-export function headerArguments(url: string, container: Container, limits: InputLimits): string[] {
+/** `input`: options of the input beside the guards. */
+export function headerArguments(
+  url: string,
+  container: Container,
+  limits: InputLimits,
+  input: string[] = [],
+): string[] {
   return [
-    ...['-v', 'error', '-hide_banner', ...probeGuards(container, limits)],
+    ...['-v', 'error', '-hide_banner', ...probeGuards(container, limits), ...input],
     ...['-show_entries', SHOWN, '-of', 'json', '-i', url],
   ];
 }
 
 /** Reads the header of `url` (our own loopback source) with an explicit demuxer. */
-export async function probeSource(url: string, container: Container, options: ProbeOptions): Promise<Probe> {
+export async function probeSource(
+  url: string,
+  container: Container,
+  options: ProbeOptions,
+  input: string[] = [],
+): Promise<Probe> {
   const { limits } = options;
   const lines: string[] = [];
   let size = 0;
-  const stderr = await runProbe(options, headerArguments(url, container, limits), {
+  const stderr = await runProbe(options, headerArguments(url, container, limits, input), {
     limitMs: limits.probeTimeoutSeconds * 1000,
     onLine: (line) => {
       size += line.length;

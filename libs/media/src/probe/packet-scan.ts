@@ -10,10 +10,12 @@ export interface PacketTimeline {
   keyTicks: number[];
   /** Every packet lies on one grid of this rate, none twice and none missing. */
   isConstant: boolean;
+  /** The same of a beginning: those that are shown before the latest may be still to come. */
+  isConstantSoFar: boolean;
 }
 
 /** The probe's time, and as much again for each GB that must be read through. */
-const limitMs = (seconds: number, bytes: number) => seconds * 1000 * (1 + bytes / 1e9);
+export const scanLimitMs = (seconds: number, bytes: number) => seconds * 1000 * (1 + bytes / 1e9);
 
 export function packetArguments(
   url: string,
@@ -39,10 +41,10 @@ export async function scanPackets(
   stream: { index: number; ratePerTick: number | null; bytes: number },
   options: ProbeOptions,
 ): Promise<PacketTimeline | null> {
-  const scan = new Scan(stream.ratePerTick);
+  const scan = new PacketScan(stream.ratePerTick);
   const { limits } = options;
   await runProbe(options, packetArguments(url, container, limits, stream.index), {
-    limitMs: limitMs(limits.probeTimeoutSeconds, stream.bytes),
+    limitMs: scanLimitMs(limits.probeTimeoutSeconds, stream.bytes),
     onLine: (line) => scan.add(line),
   });
   return scan.result();
@@ -50,8 +52,11 @@ export async function scanPackets(
 
 /** A pts may be this part of a frame away from its place: containers with millisecond clocks round. */
 const JITTER = 0.3;
+/** H.264 allows 16 frames between decoding and showing. */
+const MOST_REORDERED = 16;
 
-class Scan {
+/** Reads lines of `pts,dts,duration,flags`. */
+export class PacketScan {
   private packets = 0;
   private start = Number.POSITIVE_INFINITY;
   private end = 0;
@@ -96,8 +101,9 @@ class Scan {
       packets: this.packets,
       startTicks: this.start,
       endTicks: Math.max(this.end, this.latest + 1),
-      keyTicks: this.keys.sort((a, b) => a - b),
+      keyTicks: [...this.keys].sort((a, b) => a - b),
       isConstant: this.onGrid && this.packets === places,
+      isConstantSoFar: this.onGrid && this.packets <= places && places - this.packets <= MOST_REORDERED,
     };
   }
 }

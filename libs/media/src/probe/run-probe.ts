@@ -6,6 +6,12 @@ export interface ProbeOptions {
   ffprobePath: string;
   limits: SourceLimits;
   signal?: AbortSignal;
+  /** Whether the source's bytes are all here, will be in a moment, or are on their way for longer. */
+  arrival?: 'here' | 'soon' | 'later';
+  /** Of a source without an index that is on its way: so much of it is read before it is planned. */
+  openingSeconds?: number;
+  /** True while we ourselves withhold the source's bytes. */
+  isHeld?: () => boolean;
 }
 
 /** ffprobe's own words (libavformat/options, libavutil/imgutils); the error it ends with is the same for all. */
@@ -25,6 +31,7 @@ export async function runProbe(
       ...run,
       memoryBytes: limits.probeMemoryBytes,
       ...(options.signal ? { signal: options.signal } : {}),
+      ...(options.isHeld ? { isHeld: options.isHeld } : {}),
     });
     return stderr;
   } catch (error) {

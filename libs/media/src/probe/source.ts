@@ -8,6 +8,11 @@ export interface SourceReader {
   read(start: number, end: number): Promise<Buffer>;
 }
 
+/** All of the source will be here in a moment: better than its beginning, which a plan would have to grow from. */
+export class ArrivesSoon extends Error {
+  override readonly name = 'ArrivesSoon';
+}
+
 /** Bytes of the source are needed that have not arrived yet: no error of anybody's, the work comes back with them. */
 export class NotArrived extends Error {
   override readonly name = 'NotArrived';

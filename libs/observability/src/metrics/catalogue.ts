@@ -67,7 +67,7 @@ export const METRICS = {
     kind: 'counter',
     service: 'transcode',
     help: 'ffmpeg runs that were killed because they made no progress.',
-    labels: { kind: ['video', 'audio', 'subtitles'] },
+    labels: { kind: ['video', 'audio', 'subtitles', 'index'] },
   },
   sluice_vod_remux_stalls_total: {
     kind: 'counter',

@@ -3,6 +3,7 @@ import type {
   ErrorCode,
   FinishingKind,
   JobStatus,
+  ProfileName,
   QualityScore,
   RenditionKind,
   RenditionName,
@@ -26,8 +27,7 @@ export type AssetStatus = 'provisional' | 'ready' | 'failed' | 'deleting' | 'del
 export class Asset extends Timestamps {
   @PrimaryColumn('uuid') id: string;
   @Column('text', { name: 'tenant_id' }) tenantId: string;
-  /** `profileKey` of the contracts. */
-  @Column('text') profile: string;
+  @Column('text') profile: ProfileName;
   @Column('char', { length: 64, nullable: true }) sha256: string | null;
   @Column('bigint', { nullable: true }) size: number | null;
   /** SHA-256 of the first MiB followed by the last; of the file when it has no more than two. */
@@ -62,8 +62,6 @@ export class Job extends Timestamps {
   /** Bytes of the source that planning waits for. */
   @Column('bigint', { name: 'plan_from', default: 0 }) planFrom: number;
   @Column('bigint', { name: 'plan_to', default: 1 }) planTo: number;
-  /** The end of the source is not known yet: segments are planned as its bytes arrive. */
-  @Column('boolean', { name: 'plan_open', default: false }) planOpen: boolean;
   /** Why the source's own pictures are not served, found after they had been planned to be. */
   @Column('text', { name: 'copy_denied', nullable: true }) copyDenied: string | null;
   /** Planning failed and is not tried before; others go first meanwhile. */
@@ -101,7 +99,7 @@ export class UploadSession extends Timestamps {
   @Column('text', { default: 'active' }) status: SessionStatus;
   @Column('text', { name: 'user_id', nullable: true }) userId: string | null;
   @Column('text', { name: 'user_name', nullable: true }) userName: string | null;
-  @Column('text', { default: 'default' }) profile: string;
+  @Column('text', { default: 'default' }) profile: ProfileName;
   @Column('jsonb', { default: {} }) options: Record<string, unknown>;
   @Column('smallint', { default: 5 }) priority: number;
   @Column('text', { name: 'error_code', nullable: true }) errorCode: ErrorCode | null;
@@ -193,7 +191,7 @@ export class Rendition {
   @Column('timestamptz', { name: 'completed_at', nullable: true }) completedAt: Date | null;
 }
 
-export type SpanKind = 'video' | 'copy' | 'audio' | 'subtitles';
+export type SpanKind = 'video' | 'copy' | 'audio' | 'subtitles' | 'index';
 export type SpanStatus = 'pending' | 'running' | 'done' | 'failed' | 'cancelled';
 
 @Entity('spans')
