@@ -1,9 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { CreateSessionRequest } from '#contracts';
 import type { Stack } from '#testing';
-import { complete, created, put } from '../upload/support.js';
+import { type Answer, complete, created, put } from '../upload/support.js';
 
 const CHUNKS = 24;
+
+export interface Holding {
+  order: 'ends-first' | 'in-order';
+  /** Parts that the file is sent in. */
+  chunks?: number;
+  asked?: Partial<CreateSessionRequest>;
+}
 
 /** An upload that stops where the test wants it to: the file's ends first, as our clients send, or in order. */
 export class HeldUpload {
@@ -13,27 +21,39 @@ export class HeldUpload {
     private readonly url: string,
     readonly session: string,
     readonly job: string,
-    private readonly bytes: Buffer,
+    private bytes: Buffer,
     private readonly order: number[],
   ) {}
 
-  static async open(stack: Stack, file: string, order: 'ends-first' | 'in-order'): Promise<HeldUpload> {
-    const bytes = await readFile(file);
+  /** Of a file, or of bytes. */
+  static async open(stack: Stack, file: string | Buffer, holding: Holding): Promise<HeldUpload> {
+    const bytes = typeof file === 'string' ? await readFile(file) : file;
+    const filename = typeof file === 'string' ? basename(file) : 'clip.mp4';
     const url = stack.urls.upload;
-    const session = await created(url, { filename: basename(file), size: bytes.length });
-    const places = Array.from({ length: CHUNKS }, (_, i) => i);
-    if (order === 'ends-first') places.splice(1, 0, places.pop() as number);
+    const session = await created(url, { filename, size: bytes.length, ...holding.asked });
+    const places = Array.from({ length: holding.chunks ?? CHUNKS }, (_, i) => i);
+    if (holding.order === 'ends-first') places.splice(1, 0, places.pop() as number);
     return new HeldUpload(url, session.session_id, session.job_id as string, bytes, places);
   }
 
   /** Sends until so many parts of the file (0 to 1) have been confirmed. */
   async sendTo(part: number): Promise<void> {
-    const size = Math.ceil(this.bytes.length / CHUNKS);
-    for (; this.sent < Math.floor(CHUNKS * part); this.sent++) {
-      const offset = (this.order[this.sent] as number) * size;
-      const answer = await put(this.url, this.session, offset, this.bytes.subarray(offset, offset + size));
+    while (this.sent < Math.floor(this.order.length * part)) {
+      const answer = await this.sendNext();
       if (answer.status !== 200 && answer.status !== 201) throw new Error(JSON.stringify(answer));
     }
+  }
+
+  sendNext(): Promise<Answer<unknown>> {
+    const size = Math.ceil(this.bytes.length / this.order.length);
+    const offset = (this.order[this.sent++] as number) * size;
+    return put(this.url, this.session, offset, this.bytes.subarray(offset, offset + size));
+  }
+
+  /** From the first part on, with these bytes. */
+  startOver(bytes: Buffer): void {
+    this.bytes = bytes;
+    this.sent = 0;
   }
 
   async finish(): Promise<void> {

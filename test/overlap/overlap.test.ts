@@ -24,7 +24,7 @@ const storedOf = async (job: string) =>
 describe('a video whose upload still runs', { timeout: PATIENCE }, () => {
   it.each(OVERLAPPED)('is encoded, stored and playable meanwhile ($name, $order)', async (clip) => {
     const source = await fileOf(clip);
-    const upload = await HeldUpload.open(stack, source, clip.order);
+    const upload = await HeldUpload.open(stack, source, clip);
     await upload.sendTo(0.75);
     // Of every rendition, what lies well before the last byte that is there.
     await waitFor(

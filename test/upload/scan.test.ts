@@ -6,6 +6,9 @@ import { openDataSource } from '#persistence';
 import { readMetrics, type Stack, startStack, waitFor } from '#testing';
 import { scanStream } from '../../apps/upload/src/scan/clamd.js';
 import { fileOf, GOOD } from '../clips/good.js';
+import { film } from '../overlap/films.js';
+import { HeldUpload } from '../overlap/held-upload.js';
+import { untilStored } from '../overlap/scene.js';
 import { jobEnd, jobOf, mustComplete, upload, waitUntilClean } from '../pipeline/harness.js';
 import { CLEAN, ClamdStandIn, EICAR, type Mood } from './clamd-stand-in.js';
 import {
@@ -101,7 +104,7 @@ const startScanned = (mode: string, port: number, env: Record<string, string> = 
   startStack({
     env: {
       ...{ SCAN_MODE: mode, CLAMD_PORT: String(port), ENABLE_DEDUPLICATION: 'false' },
-      ...{ SEGMENT_SECONDS: '1', ENCODER_PRESET: 'ultrafast' },
+      ...{ SEGMENT_SECONDS: '1', SPAN_SECONDS: '2', ENCODER_PRESET: 'ultrafast' },
       ...env,
     },
   });
@@ -166,6 +169,19 @@ describe('S3-09 SCAN_MODE=before', () => {
     await waitUntilClean(stack, ids);
   });
 
+  it('nothing is planned while a file arrives, whatever is there of it', async () => {
+    clamd.mood = 'silence';
+    const before = clamd.conversations;
+    const held = await HeldUpload.open(stack, (await film('longer')).file, { order: 'ends-first' });
+    await held.sendTo(23 / 24);
+    expect(await scanOf(stack, held.job)).toBe('pending');
+    await held.finish();
+    await waitFor(() => clamd.conversations > before, { what: 'the scan to begin' });
+    expect(await isPlanned(stack, held.job)).toBe(false);
+    clamd.release(CLEAN);
+    await mustComplete(stack, held.job);
+  });
+
   it('a scan that died with its process is made again', async () => {
     clamd.mood = 'silence';
     const before = clamd.conversations;
@@ -219,6 +235,29 @@ describe('S3-09 SCAN_MODE=quarantine', () => {
     clamd.release(CLEAN);
     await mustComplete(stack, job);
     await waitFor(async () => (await status(`/${key}`)) === 200, { what: 'the segment to be served' });
+  });
+
+  it('what is encoded while its file arrives cannot be had before the verdict', async () => {
+    clamd.mood = 'silence';
+    const held = await HeldUpload.open(stack, (await film('longer')).file, { order: 'in-order' });
+    await held.sendTo(0.9);
+    await untilStored(stack, held.job);
+    const [stored] = await stack.query(
+      'SELECT storage_path AS key, asset_id AS asset FROM segments g JOIN renditions r ON r.id = g.rendition_id WHERE r.job_id = $1',
+      [held.job],
+    );
+    const expectHidden = async () => {
+      expect((await jobOf(stack, held.job)).playback).toMatchObject({ early: null, hls: null, dash: null });
+      for (const path of [`/${stored?.key}`, `/media/${stored?.asset}/early.m3u8`])
+        expect(await status(path), path).toBe(404);
+    };
+    await expectHidden();
+    await held.finish();
+    await encoded(held.job);
+    await expectHidden();
+    clamd.release(EICAR);
+    expect(await jobEnd(stack, held.job)).toMatchObject({ error_code: 'malware_found' });
+    await waitUntilClean(stack, held);
   });
 
   it('a scanner that gives no verdict in time lets nothing through', async () => {

@@ -2,7 +2,7 @@ import type { EntityManager } from '#persistence';
 
 /**
  * Takes back all that was made of a job's source, with the job's row locked by the caller: spans,
- * renditions and segments go, and the job is `pending` without a plan. Who works on it finds its row
+ * renditions, segments and pictures of it go, and the job is `pending` without a plan. Who works on it finds its row
  * gone and stops; objects that no row names any more are rubbish and are swept when the job is packaged
  * or cleaned up. Stage and progress stay, since they never go back.
  */
@@ -13,6 +13,7 @@ export async function dropDerived(manager: EntityManager, jobId: string): Promis
      WHERE id = $1 AND status IN ('pending', 'processing')`,
     [jobId],
   );
-  await manager.query('DELETE FROM spans WHERE job_id = $1', [jobId]);
-  await manager.query('DELETE FROM renditions WHERE job_id = $1', [jobId]);
+  for (const table of ['spans', 'renditions', 'finishing_tasks']) {
+    await manager.query(`DELETE FROM ${table} WHERE job_id = $1`, [jobId]);
+  }
 }

@@ -13,18 +13,23 @@ export interface PlanRules {
 const hasVerdict = ({ SCAN_MODE }: PlanRules): string =>
   SCAN_MODE === 'quarantine' ? `jobs.scan <> 'refused'` : `jobs.scan IN ('off', 'clean')`;
 
+/** An upload from which nothing has come for so long is not one that others wait for. */
+const TWIN_MAY_PAUSE = "interval '1 minute'";
+
 /**
- * SQL: true for the session `s` when another one, opened earlier, may be sending the same file: the same
- * size, the same first chunk, and no chunk that differs (S3-08). Its work will be shared.
+ * SQL: true for the session `s` when another one, opened earlier, may be sending the same file, or has sent
+ * it: the same size, the same first chunk, and no chunk that differs (S3-08). Its work will be shared.
  */
 const HAS_TWIN = `EXISTS (
   SELECT 1 FROM upload_sessions o
-  JOIN jobs oj ON oj.id = o.job_id AND oj.status IN ('pending', 'processing') AND oj.waits_for IS NULL
+  JOIN jobs oj ON oj.id = o.job_id AND oj.status <> 'failed' AND oj.waits_for IS NULL
+  JOIN assets oa ON oa.id = o.asset_id AND oa.status IN ('provisional', 'ready')
   JOIN upload_chunks mine ON mine.session_id = s.id AND mine.byte_offset = 0
   JOIN upload_chunks theirs ON theirs.session_id = o.id AND theirs.byte_offset = 0
     AND theirs.size = mine.size AND theirs.hash = mine.hash
   WHERE o.tenant_id = s.tenant_id AND o.profile = s.profile AND o.file_size = s.file_size AND o.id <> s.id
-    AND o.status IN ('active', 'completed') AND (o.created_at, o.id) < (s.created_at, s.id)
+    AND (o.created_at, o.id) < (s.created_at, s.id)
+    AND (o.status = 'completed' OR o.status = 'active' AND o.updated_at > now() - ${TWIN_MAY_PAUSE})
     AND NOT EXISTS (SELECT 1 FROM upload_chunks a JOIN upload_chunks b ON b.session_id = o.id
       AND b.byte_offset = a.byte_offset AND b.size = a.size AND b.hash <> a.hash WHERE a.session_id = s.id))`;
 

@@ -149,6 +149,7 @@ export class CompletionService {
         await this.rows.sessions.reset(manager, id);
         await this.rows.jobs.lockOpen(manager, session.jobId);
         await dropDerived(manager, session.jobId);
+        await this.rows.jobs.forgetSource(manager, session.jobId);
         return { ...nothing, kind: 'mismatch', dropped };
       }
       const { tenantId, profile, bytesReceived: size } = session;
