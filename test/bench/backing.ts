@@ -21,6 +21,9 @@ export interface Backing {
   redisUrl: string;
   /** Of Redis and Postgres. */
   pids: number[];
+  /** Redis away, without a word, and there again with what it had written to its log. */
+  killRedis(): Promise<void>;
+  startRedis(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -35,12 +38,20 @@ export async function startBacking(): Promise<Backing> {
   };
   try {
     const common = { password: 'bench', durable: true };
-    const redis = await startRedis({
+    const options = {
       ...common,
       dir: path.join(dir, 'redis'),
       port: await freePort(),
       logFile: path.join(dir, 'redis.log'),
-    });
+    };
+    let redis = await startRedis(options);
+    const killRedis = async () => {
+      redis.child.kill('SIGKILL');
+      await redis.child.exited;
+    };
+    const again = async () => {
+      redis = await startRedis(options);
+    };
     ending.push(() => redis.child.stop(5000));
     const postgres = await startPostgres({
       ...common,
@@ -52,7 +63,8 @@ export async function startBacking(): Promise<Backing> {
     process.env.TEST_DATABASE_URL = postgres.url('postgres');
     process.env.TEST_REDIS_URL = redis.url;
     process.env.TEST_DIR = dir;
-    return { dir, redisUrl: redis.url, pids: [redis.child.pid, postgres.child.pid], stop };
+    const pids = [redis.child.pid, postgres.child.pid];
+    return { dir, redisUrl: redis.url, pids, killRedis, startRedis: again, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -4,14 +4,16 @@ import { type Figure, figureTable } from './figures.js';
 import { benchOverlap, LENGTHS } from './overlap/index.js';
 import { benchPipeline } from './pipeline.js';
 import { benchQueue } from './queue.js';
+import { benchRecovery } from './recovery/index.js';
 import { benchScale } from './scale/index.js';
 import { benchUpload } from './upload/index.js';
 
-const HELP = `npm run bench -- pipeline|overlap|upload|queue|scale [--quick] [--json] [--pairs N] [--source FILE] [--lengths 1,5]
+const HELP = `npm run bench -- pipeline|overlap|recovery|upload|queue|scale [--quick] [--json] [--pairs N] [--source FILE] [--lengths 1,5]
 
   pipeline   our job against one plain ffmpeg that makes the same renditions
   overlap    what is left to wait for after an upload that takes 1.2 times as long as its encode, against the
              whole encode; and after the upload of a file that is copied
+  recovery   how long work stands still when an encoder is killed, Redis is away for 20 s, or is emptied
   upload     our doors against @tus/server, @uploadx/core and a hand-written service, 1 GiB each
   queue      100,000 waiting spans: adding them, their memory, and how soon an urgent one is taken up
   scale      one video over 1 to 4 single-threaded transcode processes, and on paper over up to 1,000
@@ -49,6 +51,7 @@ const benches: Record<string, () => Promise<Figure[]>> = {
   overlap: () => benchOverlap({ ...options, lengths }),
   queue: () => benchQueue(options),
   scale: () => benchScale(options),
+  recovery: () => benchRecovery({ quick: values.quick, rounds: pairs, say }),
   upload: () => benchUpload({ quick: values.quick, rounds: pairs, say }),
 };
 const bench = benches[positionals[0] ?? ''];

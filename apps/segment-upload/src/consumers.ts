@@ -47,6 +47,10 @@ export class Consumers implements OnApplicationBootstrap, BeforeApplicationShutd
     if (!this.running.every((consumer) => consumer.isReady())) throw new Error('a queue is not being read');
   }
 
+  assertAlive(): void {
+    for (const consumer of this.running) consumer.assertAlive();
+  }
+
   private take<Q extends QueueName>(queue: Q, handler: Handler<Q>, concurrency: number): Consumer {
     const { environment, logger, name } = this.context;
     const onError = (error: unknown) => logger.warn({ err: error, queue }, 'this work did not succeed');

@@ -19,5 +19,6 @@ export async function startSegmentUpload(environment: Environment) {
       if (!facts.isReady()) throw new Error('Redis is away');
       app.get(Consumers).assertTaking();
     },
+    live: (app) => app.get(Consumers).assertAlive(),
   });
 }

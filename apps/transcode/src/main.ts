@@ -12,5 +12,6 @@ run(async () => {
     module: transcodeModule,
     started: (app, _context, address) => app.get(Runtime).start(address),
     health: (app) => app.get(Runtime).check(),
+    live: (app) => app.get(Runtime).assertAlive(),
   });
 });

@@ -75,6 +75,7 @@ export class Runtime implements OnModuleDestroy {
       name: `transcode-${hostname()}`,
       concurrency,
       lockSeconds: this.environment.QUEUE_LOCK_SECONDS,
+      leased: true,
       onError: (error: unknown, queue: string, id: string | undefined) =>
         this.logger.error({ err: error, queue, id }, 'work failed'),
     });
@@ -103,6 +104,10 @@ export class Runtime implements OnModuleDestroy {
     if (this.consumers.length === 0 || !this.consumers.every((consumer) => consumer.isReady()))
       throw new Error('Redis is away');
     await this.resources.store.check();
+  }
+
+  assertAlive(): void {
+    for (const consumer of this.consumers) consumer.assertAlive();
   }
 
   /** Running encodes are ended and their rows given back: the next worker goes on at the first missing segment. */

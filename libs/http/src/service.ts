@@ -26,6 +26,8 @@ export interface ServiceDefinition {
   cors?: { send: readonly string[]; read: readonly string[] };
   /** Throws while the service can not do its work (Postgres, Redis or the store away). */
   health: (app: NestFastifyApplication) => Promise<void>;
+  /** Throws when only another process can do the work; what is merely away is no reason. */
+  live?: (app: NestFastifyApplication) => void;
 }
 
 export interface ServiceContext {
@@ -164,7 +166,14 @@ function installHealth(
       return reply.code(503).send(body('degraded'));
     }
   });
-  fastify.get('/health/live', async () => body('ok'));
+  fastify.get('/health/live', async (_request: FastifyRequest, reply: FastifyReply) => {
+    try {
+      definition.live?.(app);
+      return body('ok');
+    } catch {
+      return reply.code(503).send(body('degraded'));
+    }
+  });
 }
 
 function closeOnSignals(app: NestFastifyApplication, logger: Logger, graceSeconds: number): void {

@@ -11,6 +11,11 @@ export interface ConsumerOptions {
   concurrency: number;
   /** A dead worker's entry is found after one to two of these. */
   lockSeconds: number;
+  /**
+   * Rows say whose the work is (docs/model.md, Lease): a lock that is lost, as every one is in an outage of
+   * Redis that lasts longer than it, ends nothing. Whoever takes the entry meanwhile is told to come later.
+   */
+  leased?: boolean;
   onError: (error: unknown, queue: QueueName, jobId: string | undefined) => void;
 }
 
@@ -26,11 +31,19 @@ export interface Consumer {
   /** Takes nothing more; aborts what still runs after `graceMs` and resolves when all of it has ended. */
   close(graceMs: number): Promise<void>;
   isReady(): boolean;
+  /** Throws when it has taken nothing for long although Redis is there: only a new process mends that. */
+  assertAlive(): void;
 }
 
 /**
+ * BullMQ waits for work on a connection of its own, and has more than once parked it after an outage for ever,
+ * with a worker that looked well. So long it may be away while the other connection is there.
+ */
+const PARKED_MS = 30_000;
+
+/**
  * A BullMQ worker: the payload is parsed again on the way out of Redis, a lost lock aborts the
- * handler's signal, an error that trying again cannot mend is not tried again.
+ * handler's signal unless its work has a lease, an error that trying again cannot mend is not tried again.
  */
 export function consume<Q extends QueueName>(
   queue: Q,
@@ -88,14 +101,31 @@ export function consume<Q extends QueueName>(
     // Rows count unclean deaths (docs/model.md); the queue must not give up before they do.
     maxStalledCount: 1_000_000,
     drainDelay: 2,
+    // 15 s by default: longer than an outage, and than what may pass after one.
+    runRetryDelay: 500,
   });
+  let blocking: { status: string } | undefined;
+  worker.getBackend().blockingClient?.then(
+    (client) => {
+      blocking = client;
+    },
+    () => undefined,
+  );
+  let parkedSince: number | null = null;
   worker.on('error', () => undefined);
   worker.on('lockRenewalFailed', (ids: string[]) => {
+    if (options.leased) return;
     for (const id of ids) worker.cancelJob(id, 'the queue lock was lost');
   });
 
   return {
-    isReady: () => connection.status === 'ready' && worker.isRunning(),
+    isReady: () => connection.status === 'ready' && blocking?.status === 'ready' && worker.isRunning(),
+    assertAlive() {
+      const parked = connection.status === 'ready' && (blocking?.status !== 'ready' || !worker.isRunning());
+      parkedSince = parked ? (parkedSince ?? performance.now()) : null;
+      if (parkedSince !== null && performance.now() - parkedSince > PARKED_MS)
+        throw new Error(`the worker of ${queue} does not come back`);
+    },
     async close(graceMs) {
       const timer = setTimeout(() => {
         for (const abort of running) abort.abort(new Error('the service is stopping'));

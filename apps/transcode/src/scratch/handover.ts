@@ -43,6 +43,12 @@ export class Handover {
     return this.files.get(keyOf(rendition, index));
   }
 
+  /** The queue could not be told of it. */
+  announceSoon(rendition: string, index: number): void {
+    const file = this.get(rendition, index);
+    if (file) file.announcedAt = 0;
+  }
+
   /** Announced longer ago than `ageMs`, and marked as announced again now. */
   overdue(ageMs: number): ScratchFile[] {
     const now = Date.now();

@@ -7,6 +7,8 @@ import { Handover, type ScratchFile } from './handover.js';
 
 /** A segment that nobody has fetched for this long is announced again: the queue may have lost it. */
 const ANNOUNCE_AGAIN_MS = 5000;
+/** How often that is looked for, and how soon after an outage of Redis what could not be announced is. */
+const LOOK_MS = 500;
 
 /**
  * The bounded place where finished segments wait for the store. Local to the process and worth nothing
@@ -22,7 +24,7 @@ export class Scratch {
     private readonly producer: QueueProducer,
     private readonly logger: Logger,
   ) {
-    this.timer = setInterval(() => this.announceOverdue(), ANNOUNCE_AGAIN_MS);
+    this.timer = setInterval(() => this.announceOverdue(), LOOK_MS);
     this.timer.unref();
   }
 
@@ -54,6 +56,7 @@ export class Scratch {
         { err: error, span_id: payload.spanId },
         'a segment could not be announced; it will be again',
       );
+      this.find(payload.spanId, payload.lease)?.announceSoon(payload.rendition, payload.index);
     }
   }
 
@@ -79,6 +82,7 @@ export class Scratch {
     for (const { payload } of overdue) {
       this.producer.revive('segment-upload', payload).catch((error: unknown) => {
         this.logger.warn({ err: error, span_id: payload.spanId }, 'a segment could not be announced again');
+        this.find(payload.spanId, payload.lease)?.announceSoon(payload.rendition, payload.index);
       });
     }
   }
