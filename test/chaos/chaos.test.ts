@@ -86,12 +86,12 @@ describe(`${COUNT} faults (CHAOS_SEED=${SEED} CHAOS_FAULTS=${COUNT})`, () => {
       const problems: string[] = [];
       for (const { clip, id } of jobs) {
         const wrong = await wrongWith(stack, id);
-        const { status, error_code: code } = await jobOf(stack, id);
+        const { status, error_message: why } = await jobOf(stack, id);
         if (status === 'completed') {
           const found = await differences(stack, id, await videosOf(id), references.get(clip) as Reference);
           wrong.push(...found.problems);
           resumed += found.resumed;
-        } else console.info(`job ${id} (${clip.name}) failed with ${code}`);
+        } else console.info(`job ${id} (${clip.name}) failed: ${why}`);
         problems.push(...wrong.map((problem) => `job ${id} (${clip.name}): ${problem}`));
       }
       console.info(

@@ -11,6 +11,7 @@ import { EndedJobs } from '../ended-jobs.js';
 import { Indexer } from '../indexing/indexer.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER } from '../tokens.js';
 import { WorkerIdentity } from '../worker-identity.js';
+import { insist, isOutage } from './insist.js';
 import { JobEnded, Lease } from './lease.js';
 import { nextStep, strategyOf } from './remux-ladder.js';
 import { type ClaimedSpan, type Finished, SpanRepository } from './span.repository.js';
@@ -61,10 +62,11 @@ export class SpanProcessor {
     return this.ended.during(span.jobId, lease, async () => {
       try {
         await (span.kind === 'index' ? this.indexer : this.runner).run(span, lease.signal);
-        await this.goOn(span);
+        await insist(lease.signal, () => this.goOn(span));
         return undefined;
       } catch (error) {
-        return this.giveUp(span, error, signal.aborted, lease.signal.aborted);
+        const lost = lease.signal.aborted;
+        return await insist(lease.signal, () => this.giveUp(span, error, signal.aborted, lost));
       }
     });
   };
@@ -114,7 +116,7 @@ export class SpanProcessor {
       'a span failed',
     );
     const code = error instanceof SluiceError ? error.code : 'encode_failed';
-    if (code === 'unavailable') {
+    if (isOutage(error)) {
       await this.spans.release(span);
       return { retryInMs: COME_BACK_MS };
     }

@@ -68,7 +68,7 @@ export class SpanRepository {
     const [rows] = (await this.dataSource.query(
       `UPDATE spans SET status = 'running', lease_number = spans.lease_number + 1, lease_owner = $2,
          lease_expires_at = now() + $3 * interval '1 second', updated_at = now(),
-         unclean_deaths = unclean_deaths + (spans.status = 'running')::int
+         unclean_deaths = unclean_deaths + (spans.status = 'running' AND spans.lease_owner IS DISTINCT FROM $2)::int
        FROM jobs WHERE spans.id = $1 AND jobs.id = spans.job_id AND jobs.status = 'processing'
          AND (spans.status = 'pending' OR (spans.status = 'running' AND spans.lease_expires_at < now()))
          AND spans.released AND NOT ${IS_WAITING} AND NOT ${IS_ANOTHERS_TURN}
