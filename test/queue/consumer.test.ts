@@ -25,7 +25,7 @@ async function scene(leased: boolean) {
       await Promise.race([ended, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
       return undefined;
     },
-    { redisUrl, name: 'test', concurrency: 1, lockSeconds: LOCK_SECONDS, leased, onError: () => undefined },
+    { redisUrl, name: 'test', concurrency: 2, lockSeconds: LOCK_SECONDS, leased, onError: () => undefined },
   );
   closing.push(
     () => producer.close(),
@@ -50,10 +50,14 @@ it('is ready only with the connection that it waits for work on', async () => {
   await waitFor(() => consumer.isReady(), { what: 'the consumer to be ready' });
   // Those that wait in a blocking command on this test's own database.
   const { db } = redis.options;
-  const clients = ((await redis.client('LIST')) as string).split('\n');
-  const waiting = clients.filter((line) => line.includes(` db=${db} `) && line.includes(' cmd=bzpopmin'));
-  expect(waiting).toHaveLength(1);
-  await redis.client('KILL', 'ID', Number(/id=(\d+)/.exec(waiting[0] ?? '')?.[1]));
+  const waiting = await waitFor(
+    async () =>
+      ((await redis.client('LIST')) as string)
+        .split('\n')
+        .find((line) => line.includes(` db=${db} `) && line.includes(' cmd=bzpopmin')),
+    { what: 'the consumer to wait for more work' },
+  );
+  await redis.client('KILL', 'ID', Number(/id=(\d+)/.exec(waiting)?.[1]));
   expect(() => consumer.assertAlive()).not.toThrow();
   await waitFor(() => consumer.isReady(), { what: 'the consumer to be ready again' });
 });
