@@ -193,11 +193,13 @@ describe('nothing else', () => {
     const naming = (pattern: RegExp) =>
       sources.filter((file) => pattern.test(readFileSync(file, 'utf8'))).toSorted();
     expect(naming(/\brunTool\(/)).toEqual([
+      'apps/transcode/src/finishing/finishing-tool.ts',
       'apps/transcode/src/spans/span-runner.ts',
       'libs/media/src/ffmpeg/abilities.ts',
       'libs/media/src/ffmpeg/fingerprint.ts',
       'libs/media/src/ffmpeg/supervised.ts',
       'libs/media/src/probe/run-probe.ts',
+      'libs/media/src/quality/command.ts',
     ]);
     const starting = naming(/from 'node:child_process'/);
     expect(starting.filter((file) => !/^libs\/(launcher|testing)\//.test(file))).toEqual([
