@@ -45,10 +45,10 @@ export class SourceServer {
     });
   }
 
-  /** Serves `source` until `close` is called. `patienceMs`: so long a reader may wait for bytes. */
-  publish(source: ByteSource, patienceMs: number): Published {
+  /** Serves `source` until `close` is called. `patienceMs`, `of`: so long readers may wait for bytes, see Patience. */
+  publish(source: ByteSource, patienceMs: number, of?: 'one byte' | 'the run'): Published {
     const token = randomBytes(24).toString('hex');
-    const served: Served = { source, failure: null, patience: new Patience(patienceMs) };
+    const served: Served = { source, failure: null, patience: new Patience(patienceMs, of) };
     this.sources.set(token, served);
     const { port } = this.server.address() as AddressInfo;
     return {

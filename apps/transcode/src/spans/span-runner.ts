@@ -70,7 +70,12 @@ export class SpanRunner {
     const whole = await ChunkedSource.open(this.dataSource, this.store, span.jobId);
     // AVI has its index at the end, and has been planned by it.
     const source = span.plan.isOpen && span.plan.container !== 'avi' ? await whole.beginning() : whole;
-    const published = this.sources.publish(source, PATIENCE_MS);
+    // Sound begins again where it stopped, so that a slow upload need not keep a place between its chunks.
+    const published = this.sources.publish(
+      source,
+      PATIENCE_MS,
+      span.kind === 'audio' ? 'the run' : 'one byte',
+    );
     const ended = AbortSignal.any([signal, published.signal]);
     const handover = await this.scratch.open(span.id, span.lease, await this.streaming.isOn());
     const onAbort = () => handover.fail(ended.reason instanceof Error ? ended.reason : new Error('aborted'));

@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { NotArrived } from '#media';
+import { Patience } from '../../apps/transcode/src/source/patience.js';
+
+/** Waits for byte after byte, each of which comes in a moment. */
+async function trickle(patience: Patience, bytes: number): Promise<void> {
+  for (let byte = 0; byte < bytes && !patience.signal.aborted; byte++) {
+    patience.begin(byte);
+    await sleep(5);
+    patience.end();
+  }
+}
+
+describe('a reader of a source that is arriving', () => {
+  it('that waits for one byte too long gives its place back, and says for which', async () => {
+    const patience = new Patience(20);
+    patience.begin(7);
+    await new Promise((resolve) => patience.signal.addEventListener('abort', resolve));
+    expect(patience.signal.reason).toBeInstanceOf(NotArrived);
+    expect(patience.signal.reason).toMatchObject({ from: 7 });
+  });
+
+  it('that can begin again where it stopped does so, too, when bytes only trickle', async () => {
+    const patience = new Patience(50, 'the run');
+    await trickle(patience, 10_000);
+    expect(patience.signal.reason).toBeInstanceOf(NotArrived);
+    expect(patience.isWaiting()).toBe(false);
+  });
+
+  it('that would have to begin at the start stays while bytes come', async () => {
+    const patience = new Patience(60_000);
+    await trickle(patience, 20);
+    expect(patience.signal.aborted).toBe(false);
+  });
+});
