@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDataSource } from '#persistence';
 import { type Stack, startStack, waitFor } from '#testing';
+import { film, renamed } from '../overlap/films.js';
+import { HeldUpload } from '../overlap/held-upload.js';
+import { untilRunning, untilStored } from '../overlap/scene.js';
 import { MANY_SPANS, mustComplete, streamOf, upload } from '../pipeline/harness.js';
 import { verifyStream } from '../verify/stream.js';
-import { film, renamed } from './films.js';
-import { HeldUpload } from './held-upload.js';
-import { untilRunning, untilStored } from './scene.js';
 
 /** One place of each kind, so that who waits in one is noticed. */
 const ONE_PLACE = { SPAN_CONCURRENCY: '1', FOLLOWER_CONCURRENCY: '1', ENABLE_DEDUPLICATION: 'false' };

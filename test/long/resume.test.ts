@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobView } from '#contracts';
 import { type Stack, startStack, waitFor } from '#testing';
+import { storedSegments } from '../chaos/reference.js';
 import { type Clip, fileOf, TIMED } from '../clips/good.js';
 import { mustRun } from '../clips/run.js';
 import { mustComplete, streamOf, upload } from '../pipeline/harness.js';
 import { decodeNumbers } from '../verify/frames.js';
 import { readMultivariant, type Variant } from '../verify/playlist.js';
 import { fetchText } from '../verify/rendition.js';
-import { storedSegments } from './reference.js';
 
 const clip = TIMED.find(({ name }) => name === 'plain') as Clip;
 /** Ten segments, nine of them in one span: what resumes there does so inside of it. */
