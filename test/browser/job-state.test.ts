@@ -132,6 +132,8 @@ describe('the words of a row', () => {
     );
     const summary = summarise(job, transfer, null);
     expect(summary).toMatchObject({ headline: 'Interrupted', uploadPercent: 50, resumable: true });
+    const encoding = summarise({ ...job, stage: 'transcoding' }, transfer, null);
+    expect(encoding).toMatchObject({ headline: 'Interrupted', uploadPercent: 50, resumable: true });
   });
 
   it('an upload whose last byte had arrived is not interrupted', () => {

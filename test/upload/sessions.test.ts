@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { toQueuePriority } from '#contracts';
 import { QueueProducer } from '#queue';
 import {
   assembled,
@@ -179,7 +180,7 @@ describe('completing', () => {
     expect(await eventsOf(stack, id)).toEqual(['upload_started', 'upload_completed']);
     const planned = await entry('plan', `plan-${job_id}`);
     expect(planned?.data).toEqual({ jobId: job_id });
-    expect(planned?.opts.priority).toBe(4000);
+    expect(planned?.opts.priority).toBe(toQueuePriority(7));
   });
 });
 

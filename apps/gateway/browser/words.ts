@@ -43,7 +43,8 @@ export function summarise(job: JobState | null, transfer: TransferState, gone: s
   const allReceived =
     transfer.phase === 'sent' ||
     (total > 0 && received >= total) ||
-    (job !== null && job.stage !== 'uploading');
+    // Encoding begins while bytes arrive; what comes after it does not.
+    (job !== null && job.stage !== 'uploading' && (job.stage !== 'transcoding' || total === 0));
   const uploadPercent = allReceived
     ? 100
     : total > 0
@@ -87,7 +88,9 @@ export function summarise(job: JobState | null, transfer: TransferState, gone: s
     ? STAGE_WORDS[job?.stage ?? 'uploading']
     : transfer.phase === 'waiting'
       ? 'Next in line'
-      : 'Uploading';
+      : job?.stage === 'transcoding'
+        ? 'Uploading and encoding'
+        : 'Uploading';
   return {
     ...base,
     headline,

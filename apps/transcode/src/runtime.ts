@@ -20,7 +20,7 @@ import { WorkerRegistry } from './worker-registry.js';
 
 /** Each is a reader of packet headers that mostly waits for bytes. */
 const INDEXED_AT_ONCE = 8;
-const PLANS_AT_ONCE = 2;
+const PLANS_AT_ONCE = 4;
 /** One thread each, and the least urgent of all. */
 const FINISHING_AT_ONCE = 2;
 

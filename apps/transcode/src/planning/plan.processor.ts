@@ -19,8 +19,11 @@ import { type PlanClaim, PlanRepository } from './plan.repository.js';
 import { sourceLimits } from './source-limits.js';
 
 const LOOK_AGAIN_MS = 500;
-/** A planner's place is for planning: bytes that are still on their way are waited for without one. */
-const PATIENCE_MS = 1000;
+/**
+ * A planner's place is for planning: bytes that are still on their way are waited for without one. It is
+ * counted from when all that is there has been handed to a socket, and ffprobe may only be starting then.
+ */
+const PATIENCE_MS = 3000;
 /** A source without an index that will be here so soon is looked at again then: it may need no growing plan. */
 const SOON_SECONDS = 1;
 /** What is read of another one before it is planned; a segment counts when what follows it is known. */

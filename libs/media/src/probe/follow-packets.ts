@@ -24,7 +24,9 @@ export function followArguments(url: string, container: Container, limits: Input
   return [
     ...['-v', 'error', '-hide_banner', ...inputGuards(container, limits)],
     ...readingOn(container),
-    ...['-show_entries', 'packet=stream_index,pts,dts,duration,flags', '-of', 'csv=p=0:nk=1'],
+    // ffprobe writes when it has 4 KiB: long lines come sooner.
+    ...['-show_entries', 'packet=stream_index,pts,pts_time,dts,dts_time,duration,duration_time,flags'],
+    ...['-of', 'compact=p=0:nk=0'],
     ...['-i', url],
   ];
 }
@@ -56,10 +58,10 @@ export async function followPackets(
     {
       limitMs: scanLimitMs(limits.probeTimeoutSeconds, bytes),
       onLine: (line) => {
-        const comma = line.indexOf(',');
-        const stream = Number(line.slice(0, comma));
-        if (stream === video.index) scans.video.add(line.slice(comma + 1));
-        else if (stream === audio?.index) scans.audio.add(line.slice(comma + 1));
+        const packet = new Map(line.split('|').map((field) => field.split('=', 2) as [string, string]));
+        const stream = Number(packet.get('stream_index') ?? -1);
+        const scan = stream === video.index ? scans.video : stream === audio?.index ? scans.audio : null;
+        scan?.add(['pts', 'dts', 'duration', 'flags'].map((name) => packet.get(name) ?? '').join(','));
       },
     },
   ).finally(() => {
