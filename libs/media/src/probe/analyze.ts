@@ -46,7 +46,7 @@ const HIGHEST_FPS = 1000;
 /** Parts of a rate: ticks of 100 ns are the finest that files count in, and tracks have 31 bits for a second. */
 const FINEST = 100_000_000;
 
-/** Everything that the plan needs to know of a source. Throws `source_…`, `no_video_stream`, `probe_…`. */
+/** Everything that the plan needs to know of a source. Throws `source_…`, `no_video_stream`, `probe_…`; NotArrived and ArrivesSoon of a source that is on its way. */
 export async function analyzeSource(
   source: SourceReader,
   url: string,
@@ -61,8 +61,11 @@ export async function analyzeSource(
   }
   // First, because it says at once what has not arrived of it; ffprobe would wait.
   const moov = container === 'mov' ? await readMoov(source) : null;
+  const hasIndex = moov !== null && findBox(moov, 'moov/mvex') === null;
+  if (!hasIndex && options.arrival === 'soon')
+    throw new ArrivesSoon('all of the source will be here in a moment');
   // Of what has no index and is not all here ffprobe would look for the end.
-  const inOrder = options.arrival === 'later' && (!moov || findBox(moov, 'moov/mvex') !== null);
+  const inOrder = !hasIndex && options.arrival === 'later';
   const probe = await probeSource(url, container, options, inOrder ? readingOn(container) : []);
   const { video } = probe;
   if (!video)
@@ -153,14 +156,13 @@ async function wholeTimelines(
 /** Sound that has not begun so long after the picture does not count as a track of a source that is arriving. */
 const SILENT_SECONDS = 15;
 
-/** As much as a plan can begin with. Throws ArrivesSoon when it is worth to wait for all of it. */
+/** As much as a plan can begin with. */
 async function openTimelines(
   { url, container, bytes }: Where,
   probe: Probe,
   video: ProbedVideo,
   options: ProbeOptions,
 ): Promise<Timelines> {
-  if (options.arrival === 'soon') throw new ArrivesSoon('all of the source will be here in a moment');
   const { audio } = probe;
   const tick = toNumber(video.timeBase);
   const known = await followPackets(
