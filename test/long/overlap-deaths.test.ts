@@ -4,8 +4,8 @@ import { type Stack, startStack, waitFor } from '#testing';
 import { film, renamed } from '../overlap/films.js';
 import { HeldUpload } from '../overlap/held-upload.js';
 import { untilRunning, untilStored } from '../overlap/scene.js';
-import { MANY_SPANS, mustComplete, streamOf, upload } from '../pipeline/harness.js';
-import { verifyStream } from '../verify/stream.js';
+import { verifiedFilm } from '../overlap/verified-film.js';
+import { MANY_SPANS, mustComplete, upload } from '../pipeline/harness.js';
 
 /** One place of each kind, so that who waits in one is noticed. */
 const ONE_PLACE = { SPAN_CONCURRENCY: '1', FOLLOWER_CONCURRENCY: '1', ENABLE_DEDUPLICATION: 'false' };
@@ -16,16 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-const expectWhole = async (job: string, name: string) => {
-  const { clip, file } = await film(name);
-  const done = await mustComplete(stack, job);
-  const { problems } = await verifyStream(streamOf(stack, done), {
-    ...clip,
-    source: file,
-    frames: 'numbered',
-  });
-  expect(problems).toEqual([]);
-};
+const expectWhole = (job: string, name: string) => verifiedFilm(stack, job, name);
 
 describe('while an upload runs', { timeout: PATIENCE }, () => {
   it('S0-16 transcode is killed as it waits for bytes: the rest is encoded by the next one', async () => {

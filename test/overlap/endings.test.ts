@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stack, startStack, waitFor } from '#testing';
-import { jobOf, MANY_SPANS, mustComplete, streamOf, waitUntilClean } from '../pipeline/harness.js';
+import { jobOf, MANY_SPANS, mustComplete, waitUntilClean } from '../pipeline/harness.js';
 import { cancel, codeOf, look, sha256 } from '../upload/support.js';
-import { verifyStream } from '../verify/stream.js';
 import { film, withFree, withoutLastIdr } from './films.js';
 import { HeldUpload } from './held-upload.js';
 import { rowOf, untilPlanned, untilRunning, untilStored } from './scene.js';
+import { verifiedFilm } from './verified-film.js';
 
 /** Others may use the machine. */
 const PATIENCE = 120_000;
@@ -16,17 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-const verified = async (job: string, name: string) => {
-  const { clip, file } = await film(name);
-  const done = await mustComplete(stack, job);
-  const { problems } = await verifyStream(streamOf(stack, done), {
-    ...clip,
-    source: file,
-    frames: 'numbered',
-  });
-  expect(problems).toEqual([]);
-  return done;
-};
+const verified = (job: string, name: string) => verifiedFilm(stack, job, name);
 
 describe('an upload whose file is being encoded', { timeout: PATIENCE }, () => {
   const ends: [string, string, (session: string) => Promise<unknown>][] = [

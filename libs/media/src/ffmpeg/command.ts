@@ -41,24 +41,19 @@ export const GLOBALS = [
   '0.5',
 ];
 
+/** Nothing of the source's own, and no edit list: the cutters write what is needed. */
+const MUXING = [
+  ...['-use_editlist', '0', '-map_metadata', '-1', '-map_chapters', '-1'],
+  ...['-fflags', '+bitexact', '-f', 'mp4'],
+];
+
 /**
  * Fragmented MP4 with one fragment for each key frame. The muxer's decode times and edit list are of no
  * use for spans that are encoded apart; the cutter writes both (cut/video-cutter.ts).
  */
 const FRAGMENTS = [
   ...['-movflags', 'frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer'],
-  ...[
-    '-use_editlist',
-    '0',
-    '-map_metadata',
-    '-1',
-    '-map_chapters',
-    '-1',
-    '-fflags',
-    '+bitexact',
-    '-f',
-    'mp4',
-  ],
+  ...MUXING,
 ];
 
 const DECODER_THREADS = { usual: 2, urgent: 4 };
@@ -221,32 +216,10 @@ export function audioRun(
     ])
     .output(target)
     .outputOptions([
-      ...[
-        '-map',
-        '[a]',
-        '-vn',
-        '-sn',
-        '-dn',
-        '-c:a',
-        'aac',
-        '-b:a',
-        String(bitRate),
-        '-ar',
-        String(sampleRate),
-      ],
+      ...['-map', '[a]', '-vn', '-sn', '-dn'],
+      ...['-c:a', 'aac', '-b:a', String(bitRate), '-ar', String(sampleRate)],
       ...['-movflags', 'empty_moov+default_base_moof+skip_trailer', '-frag_duration', '500000'],
-      ...[
-        '-use_editlist',
-        '0',
-        '-map_metadata',
-        '-1',
-        '-map_chapters',
-        '-1',
-        '-fflags',
-        '+bitexact',
-        '-f',
-        'mp4',
-      ],
+      ...MUXING,
     ]);
   return argumentsOf(command);
 }

@@ -2,7 +2,8 @@ import { refuseBeyond, type SourceLimits } from '../probe/limits.js';
 import type { VideoTimeline } from '../probe/timeline.js';
 import { audioBorders, gridBorders, openBorders } from './borders.js';
 import { frameAt, frameTime } from './grid.js';
-import { grownSpans, type Plan, type PlannedSpan } from './plan.js';
+import { NEGLIGIBLE_SECONDS, type Plan, type PlannedSpan } from './plan.js';
+import { grownSpans } from './work.js';
 
 /** What is known of a source that has no index, after reading along with its upload. */
 export interface KnownSource {
@@ -12,7 +13,6 @@ export interface KnownSource {
   ended: boolean;
 }
 
-const NEGLIGIBLE_SECONDS = 0.1;
 /** A span of a source that is arriving has so many segments, and a hundredth of those before it. */
 const FEWEST_SEGMENTS = 2;
 const MOST_SPANS = 100;
