@@ -18,6 +18,7 @@ export async function upload(
   stack: Stack,
   file: string,
   onSession: (ids: { session: string; job: string }) => void = () => undefined,
+  options?: Record<string, unknown>,
 ): Promise<string> {
   const client = new SluiceClient({ uploadUrl: stack.urls.upload });
   const source = await fileSource(file);
@@ -26,6 +27,7 @@ export async function upload(
     order: 'shuffled',
     parallel: 4,
     chunkSize: Math.max(1, Math.ceil(source.size / CHUNKS)),
+    ...(options ? { options } : {}),
     onSession: (data) => {
       if (!data.job_id) throw new Error('a session without a job');
       job = data.job_id;

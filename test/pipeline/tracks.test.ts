@@ -69,6 +69,17 @@ it('S1-08 a file with three languages and two tracks of text becomes a stream th
   );
 });
 
+it('S3-08 the same file sent for one rung without sound is another asset, and has nothing else', async () => {
+  const source = await spoken({ file: 'spoken.mkv', seconds: 3, textCodecs: ['subrip', 'ass'] });
+  const wish = { renditions: ['240p', '1080p'], audio: 'none', subtitles: false };
+  const job = await mustComplete(stack, await upload(stack, source, undefined, wish));
+  const { hls, dash } = streamOf(stack, job);
+  const verified = await verifyStream({ hls, dash }, { source, frames: 'numbered', sound: false });
+  expect(verified.problems).toEqual([]);
+  expect(verified.extents.map((one) => one.name)).toEqual(['240p']);
+  expect(readMultivariant(await fetchText(hls), hls).subtitles).toEqual([]);
+});
+
 it('S4-08 text that cannot be read is left out with a word of it, and the stream is made', async () => {
   // Work that has ended its process three times is poison.
   await stack.query(`CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS

@@ -40,6 +40,7 @@ const ERRORS = {
   internal: 'internal',
   // uploads
   invalid_filename: 'invalid',
+  invalid_options: 'invalid',
   extension_not_allowed: 'unsupported',
   empty_file: 'invalid',
   file_too_large: 'too_large',

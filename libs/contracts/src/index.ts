@@ -1,4 +1,5 @@
 export * from './batches.js';
+export * from './choice.js';
 export * from './errors.js';
 export * from './events.js';
 export * from './finishing.js';

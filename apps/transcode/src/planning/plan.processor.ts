@@ -47,7 +47,7 @@ export class Planner {
 
   /** Throws NotArrived where the upload has not brought what it must read. */
   async plan(
-    { jobId, copyDenied }: PlanClaim,
+    { jobId, copyDenied, choice }: PlanClaim,
     signal: AbortSignal,
   ): Promise<{ plan: Plan; copyObstacle: string | null }> {
     const source = await ChunkedSource.open(this.dataSource, this.store, jobId);
@@ -70,6 +70,7 @@ export class Planner {
         arrivalSeconds: source.arrivalSeconds,
         audioTracks: this.environment.AUDIO_TRACKS,
         subtitleTracks: this.environment.SUBTITLE_TRACKS,
+        choice,
       });
       assertAble(plan, this.worker.abilities);
       // A beginning that has not a segment in it.

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
-import type { ErrorCode, TenantFact } from '#contracts';
+import { type ErrorCode, type OutputChoice, readProfileKey, type TenantFact } from '#contracts';
 import { failJob, recordFact } from '#events';
 import type { Plan } from '#media';
 import type { DataSource, EntityManager } from '#persistence';
@@ -17,6 +17,16 @@ export interface PlanClaim {
   lease: number;
   /** The source's own pictures turned out not to be fit to be served. */
   copyDenied: string | null;
+  /** What the uploads that share the asset want made of it. */
+  choice: OutputChoice;
+}
+
+interface ClaimedRow {
+  tenant_id: string;
+  asset_id: string;
+  plan_lease: number;
+  copy_denied: string | null;
+  profile: string;
 }
 
 /** Any fixed number: who claims a job counts the places meanwhile. */
@@ -41,12 +51,10 @@ export class PlanRepository {
       const [claimed] = (await manager.query(
         `UPDATE jobs SET plan_lease = plan_lease + 1, plan_lease_expires_at = now() + $2 * interval '1 second'
          WHERE id = $1 AND id IN (SELECT id FROM (${dueJobs(this.environment)}) AS due)
-         RETURNING tenant_id, asset_id, plan_lease, copy_denied`,
+         RETURNING tenant_id, asset_id, plan_lease, copy_denied,
+           (SELECT profile FROM assets WHERE id = asset_id) AS profile`,
         [jobId, leaseSeconds],
-      )) as [
-        { tenant_id: string; asset_id: string; plan_lease: number; copy_denied: string | null }[],
-        number,
-      ];
+      )) as [ClaimedRow[], number];
       return claimed;
     });
     const row = rows[0];
@@ -57,6 +65,7 @@ export class PlanRepository {
           assetId: row.asset_id,
           lease: row.plan_lease,
           copyDenied: row.copy_denied,
+          choice: readProfileKey(row.profile).choice,
         }
       : null;
   }

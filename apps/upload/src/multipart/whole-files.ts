@@ -6,7 +6,7 @@ import { fileTooLarge } from '../files/refusals.js';
 import { refuseUnstorable } from '../files/unstorable.js';
 import { Rows } from '../rows.js';
 import { CompletionService } from '../sessions/completion.service.js';
-import { CreationService, type Opened } from '../sessions/creation.service.js';
+import { CreationService, type Opened, profileOf } from '../sessions/creation.service.js';
 import { EndingService } from '../sessions/ending.service.js';
 import type { SessionRow } from '../sessions/session-row.js';
 import { UploadSettings } from '../settings.js';
@@ -95,6 +95,7 @@ export class WholeFiles {
       if (late.batchId !== null) await this.rows.batches.join(manager, late.batchId);
       const session = await this.rows.sessions.lock(manager, id);
       if (session.status !== 'active') return;
+      if (profileOf({ profile: null, options: late.options }) !== session.profile) throw choiceTooLate();
       await this.rows.sessions.describe(manager, id, {
         fileSize,
         fileHash: late.fileHash,
@@ -136,3 +137,9 @@ export class WholeFiles {
     }
   }
 }
+
+const choiceTooLate = () =>
+  new SluiceError(
+    'invalid_options',
+    'What is to be made of a file must be known before it comes; put the field options before the file in the form.',
+  );

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type CreateSessionData, DEFAULT_TENANT, type TenantFact } from '#contracts';
+import { type CreateSessionData, DEFAULT_TENANT, profileKey, readChoice, type TenantFact } from '#contracts';
 import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
 import { Announcer } from '../announcer.js';
@@ -37,6 +37,10 @@ export interface Opened {
   duplicate: boolean;
 }
 
+/** The profile's name and the choice among its outputs; throws `invalid_options`. */
+export const profileOf = ({ profile, options }: Pick<Wish, 'profile' | 'options'>): string =>
+  profileKey(profile ?? 'default', readChoice(options));
+
 /** Opens sessions; where the file is known (S3-08) they are complete at once. */
 @Injectable()
 export class CreationService {
@@ -70,6 +74,7 @@ export class CreationService {
   ): Promise<Opened> {
     const filename = this.check(wish);
     refuseUnstorable(wish);
+    profileOf(wish);
     const { opened, facts } = await this.rows.transaction(async (manager) => {
       if (wish.batchId) await this.rows.batches.join(manager, wish.batchId);
       const known = await this.openKnown(manager, id, { ...wish, filename });
@@ -104,7 +109,7 @@ export class CreationService {
     if (wish.fileHash === null) return null;
     const file = {
       tenantId: DEFAULT_TENANT,
-      profile: wish.profile ?? 'default',
+      profile: profileOf(wish),
       sha256: wish.fileHash,
       size: wish.size,
     };
@@ -173,7 +178,7 @@ export class CreationService {
       totalChunks: wish.totalChunks,
       userId: wish.userId,
       userName: wish.userName,
-      profile: wish.profile ?? 'default',
+      profile: profileOf(wish),
       options: wish.options,
       priority: wish.priority ?? this.settings.defaultPriority,
       lifetimeSeconds: this.settings.sessionSeconds,

@@ -48,3 +48,9 @@ export function planLadder(width: number, height: number, fps: number): Rung[] {
     };
   });
 }
+
+/** Those that are wanted; where the source is smaller than all of them, the largest that it has. */
+export function chosenRungs(ladder: Rung[], wanted: readonly Quality[] | null): Rung[] {
+  const chosen = wanted === null ? ladder : ladder.filter(({ name }) => wanted.includes(name));
+  return chosen.length > 0 ? chosen : ladder.slice(0, 1);
+}

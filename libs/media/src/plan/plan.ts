@@ -1,4 +1,10 @@
-import type { RenditionKind, RenditionName, TrackRole } from '#contracts';
+import {
+  type OutputChoice,
+  type RenditionKind,
+  type RenditionName,
+  type TrackRole,
+  WHOLE_CHOICE,
+} from '#contracts';
 import type { Container, InputLimits } from '../ffmpeg/allow-lists.js';
 import type { SourceAnalysis } from '../probe/analyze.js';
 import type { ProbedAudio, ProbedVideo } from '../probe/ffprobe.js';
@@ -13,9 +19,9 @@ import {
 import type { ByteRange } from './byte-needs.js';
 import { type ColorPlan, planColor } from './color.js';
 import { frameAt, frameTime, type Grid, planGrid } from './grid.js';
-import { planLadder } from './ladder.js';
+import { chosenRungs, planLadder } from './ladder.js';
 import { toNumber } from './rational.js';
-import { type AudioTrack, type PlannedTracks, planTracks, type TrackLimits } from './tracks.js';
+import { type AudioTrack, chosenTracks, type PlannedTracks, planTracks, type TrackLimits } from './tracks.js';
 import { planWork } from './work.js';
 
 /** What to make of a source: decided once, stored with the job, never changed. All that encodes derives from it. */
@@ -95,6 +101,8 @@ export interface PlannedSpan {
 }
 
 export interface PlanOptions extends TrackLimits {
+  /** What the upload wants of the usual outputs. */
+  choice?: OutputChoice;
   segmentSeconds: number;
   spanSeconds: number;
   preset: string;
@@ -110,11 +118,16 @@ const PEAK_FACTOR = 1.3;
 export const NEGLIGIBLE_SECONDS = 0.1;
 /** Pure: the same analysis and options give the same plan. */
 export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
-  const { timeline, audio } = source;
+  const choice = options.choice ?? WHOLE_CHOICE;
+  const { timeline } = source;
+  const audio = choice.audio === 'none' ? null : source.audio;
   const audioLeads = audio !== null && audio.startSeconds < timeline.startSeconds - NEGLIGIBLE_SECONDS;
   const audioOutlasts = audio !== null && audio.endSeconds > timeline.endSeconds + NEGLIGIBLE_SECONDS;
-  const copy = source.copyObstacle === null && !audioLeads && !audioOutlasts;
   const grid = planGrid(timeline.constantRate, source.video.nominalRate, timeline.averageFps);
+  const { width, height } = displaySize(source);
+  const ladder = planLadder(width, height, toNumber(grid.fps));
+  const rungs = chosenRungs(ladder, choice.renditions);
+  const copy = source.copyObstacle === null && !audioLeads && !audioOutlasts && rungs[0] === ladder[0];
   const zeroSeconds = audioLeads ? audio.startSeconds : timeline.startSeconds;
   const zeroTicks = audioLeads ? Math.round(zeroSeconds / toNumber(timeline.timeBase)) : timeline.startTicks;
   const endSeconds = audioOutlasts ? audio.endSeconds : timeline.endSeconds;
@@ -126,9 +139,6 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
       ? openBorders(grid, frames, options.segmentSeconds)
       : gridBorders(grid, frames, options.segmentSeconds);
 
-  const { width, height } = displaySize(source);
-  const fps = toNumber(grid.fps);
-  const rungs = planLadder(width, height, fps);
   const longest = source.isOpen
     ? openTargetDuration(grid, options.segmentSeconds)
     : targetDuration(grid, borders);
@@ -155,9 +165,9 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
   });
   const seconds = frameTime(grid, frames);
   const tracks = planTracks(
-    source,
+    { audio, otherAudio: source.otherAudio, subtitles: source.subtitles },
     { seconds, targetDuration: longest, segments: borders.length - 1 },
-    options,
+    chosenTracks(choice, options),
   );
   const renditions = [...videoRenditions, ...tracks.renditions];
   return {

@@ -1,4 +1,10 @@
-import { AUDIO_RENDITIONS, type AudioName, SUBTITLE_RENDITIONS, type SubtitleName } from '#contracts';
+import {
+  AUDIO_RENDITIONS,
+  type AudioName,
+  type OutputChoice,
+  SUBTITLE_RENDITIONS,
+  type SubtitleName,
+} from '#contracts';
 import type { SourceAnalysis } from '../probe/analyze.js';
 import type { TrackWords } from '../probe/ffprobe.js';
 import type { PlannedRendition } from './plan.js';
@@ -25,6 +31,8 @@ export interface TrackLimits {
   subtitleTracks?: number;
 }
 
+type Tracks = Pick<SourceAnalysis, 'audio' | 'otherAudio' | 'subtitles'>;
+
 /** What the renditions of tracks share with the pictures. */
 interface Extent {
   seconds: number;
@@ -39,7 +47,14 @@ const MILLISECONDS = 1000;
 /** Bits per second that text stays below; no player chooses by it. */
 const TEXT_RATE = 20_000;
 
-export function planTracks(source: SourceAnalysis, extent: Extent, limits: TrackLimits): PlannedTracks {
+/** The limits, with what the upload does not want left out. */
+export const chosenTracks = ({ audio, subtitles }: OutputChoice, limits: TrackLimits): TrackLimits => ({
+  ...limits,
+  ...(audio === 'default' ? { audioTracks: 1 } : {}),
+  ...(subtitles ? {} : { subtitleTracks: 0 }),
+});
+
+export function planTracks(source: Tracks, extent: Extent, limits: TrackLimits): PlannedTracks {
   const heard = source.audio ? [source.audio, ...source.otherAudio] : [];
   const audio = heard.slice(0, limits.audioTracks).flatMap((track, i) => {
     const name = AUDIO_RENDITIONS[i];

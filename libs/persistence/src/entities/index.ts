@@ -3,7 +3,6 @@ import type {
   ErrorCode,
   FinishingKind,
   JobStatus,
-  ProfileName,
   QualityScore,
   RenditionKind,
   RenditionName,
@@ -27,7 +26,8 @@ export type AssetStatus = 'provisional' | 'ready' | 'failed' | 'deleting' | 'del
 export class Asset extends Timestamps {
   @PrimaryColumn('uuid') id: string;
   @Column('text', { name: 'tenant_id' }) tenantId: string;
-  @Column('text') profile: ProfileName;
+  /** `profileKey` of the contracts. */
+  @Column('text') profile: string;
   @Column('char', { length: 64, nullable: true }) sha256: string | null;
   @Column('bigint', { nullable: true }) size: number | null;
   /** SHA-256 of the first MiB followed by the last; of the file when it has no more than two. */
@@ -99,7 +99,7 @@ export class UploadSession extends Timestamps {
   @Column('text', { default: 'active' }) status: SessionStatus;
   @Column('text', { name: 'user_id', nullable: true }) userId: string | null;
   @Column('text', { name: 'user_name', nullable: true }) userName: string | null;
-  @Column('text', { default: 'default' }) profile: ProfileName;
+  @Column('text', { default: 'default' }) profile: string;
   @Column('jsonb', { default: {} }) options: Record<string, unknown>;
   @Column('smallint', { default: 5 }) priority: number;
   @Column('text', { name: 'error_code', nullable: true }) errorCode: ErrorCode | null;

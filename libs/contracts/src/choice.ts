@@ -1,0 +1,67 @@
+import { SluiceError } from './errors.js';
+import { QUALITIES, type Quality } from './media.js';
+
+/** What of the usual outputs an upload wants; read from `options`. */
+export interface OutputChoice {
+  /** Null: the whole ladder. Top first, none twice. */
+  renditions: Quality[] | null;
+  audio: (typeof AUDIO_CHOICES)[number];
+  subtitles: boolean;
+}
+
+const AUDIO_CHOICES = ['all', 'default', 'none'] as const;
+export const WHOLE_CHOICE: OutputChoice = { renditions: null, audio: 'all', subtitles: true };
+
+/** Throws `invalid_options`. Values may be text, as forms and tus metadata have them; other options are not ours. */
+export function readChoice(options: Record<string, unknown>): OutputChoice {
+  return {
+    renditions: readRenditions(options.renditions),
+    audio: readAudio(options.audio),
+    subtitles: readFlag(options.subtitles),
+  };
+}
+
+function readRenditions(value: unknown): Quality[] | null {
+  if (value === undefined || value === null) return null;
+  const names: unknown[] = typeof value === 'string' ? value.split(',').map((name) => name.trim()) : [];
+  const asked = Array.isArray(value) ? value : names;
+  const known: readonly unknown[] = QUALITIES;
+  if (asked.length === 0 || asked.length > QUALITIES.length || !asked.every((name) => known.includes(name)))
+    throw invalid(`options.renditions must name some of ${QUALITIES.join(', ')}.`);
+  return QUALITIES.filter((name) => asked.includes(name));
+}
+
+function readAudio(value: unknown): OutputChoice['audio'] {
+  const choice = AUDIO_CHOICES.find((one) => one === (value ?? 'all'));
+  if (choice) return choice;
+  throw invalid(`options.audio must be one of ${AUDIO_CHOICES.join(', ')}.`);
+}
+
+function readFlag(value: unknown): boolean {
+  if (value === undefined || value === null || value === true || value === 'true') return true;
+  if (value === false || value === 'false') return false;
+  throw invalid('options.subtitles must be true or false.');
+}
+
+const invalid = (message: string) => new SluiceError('invalid_options', message);
+
+/**
+ * The profile of sessions and assets: a profile's name, and what of its outputs is wanted where that is not
+ * all of them. The same file with another choice is another asset (S3-08).
+ */
+export function profileKey(profile: string, choice: OutputChoice): string {
+  const { renditions, audio, subtitles } = choice;
+  return [
+    profile,
+    ...(renditions === null || renditions.length === QUALITIES.length ? [] : [`renditions=${renditions}`]),
+    ...(audio === 'all' ? [] : [`audio=${audio}`]),
+    ...(subtitles ? [] : ['subtitles=false']),
+  ].join(';');
+}
+
+/** What {@link profileKey} was made of. */
+export function readProfileKey(key: string): { profile: string; choice: OutputChoice } {
+  const [profile = '', ...parts] = key.split(';');
+  const said = parts.map((part) => part.split('=', 2) as [string, string]);
+  return { profile, choice: readChoice(Object.fromEntries(said)) };
+}

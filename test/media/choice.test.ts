@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { profileKey, readChoice, readProfileKey } from '#contracts';
+import { planJob } from '#media';
+import { analysis, options } from './analysis.js';
+
+const keyOf = (wanted: Record<string, unknown>) => profileKey('default', readChoice(wanted));
+const planned = (wanted: Record<string, unknown>, change = {}) =>
+  planJob(analysis(change), { ...options, choice: readChoice(wanted) });
+
+describe('what an upload wants of the usual outputs', () => {
+  it.each([
+    [{}, 'default'],
+    [{ note: 'x', renditions: null }, 'default'],
+    [{ renditions: ['360p', '720p', '360p'] }, 'default;renditions=720p,360p'],
+    [{ renditions: ' 360p, 720p ' }, 'default;renditions=720p,360p'],
+    [{ renditions: ['1080p', '720p', '480p', '360p', '240p'] }, 'default'],
+    [{ audio: 'default', subtitles: 'true' }, 'default;audio=default'],
+    [
+      { renditions: '240p', audio: 'none', subtitles: false },
+      'default;renditions=240p;audio=none;subtitles=false',
+    ],
+  ])('%j is the key %s, which says it all', (wanted, key) => {
+    expect(keyOf(wanted)).toBe(key);
+    const { profile, choice } = readProfileKey(key);
+    expect(profile).toBe('default');
+    expect(profileKey(profile, choice)).toBe(key);
+  });
+
+  it.each([
+    { renditions: [] },
+    { renditions: '' },
+    { renditions: ['144p'] },
+    { renditions: ['720p', { toString: 1 }] },
+    { renditions: Array.from({ length: 6 }, () => '720p') },
+    { renditions: 720 },
+    { audio: 'loud' },
+    { audio: ['all'] },
+    { subtitles: 'maybe' },
+    { subtitles: 1 },
+  ])('S0-04 %j is refused', (wanted) => {
+    expect(() => readChoice(wanted)).toThrow(expect.objectContaining({ code: 'invalid_options' }));
+  });
+});
+
+describe('a plan of what is wanted', () => {
+  const names = (wanted: Record<string, unknown>, change = {}) =>
+    planned(wanted, change).renditions.map((r) => `${r.name} ${r.mode}`);
+
+  it('has the rungs that are named, and copies the top one only when it is', () => {
+    expect(names({ renditions: ['720p', '240p'] })).toEqual(['720p copy', '240p encode', 'audio encode']);
+    const below = planned({ renditions: ['480p', '240p'] });
+    expect(below.renditions.map((r) => `${r.name} ${r.mode}`)).toEqual([
+      '480p encode',
+      '240p encode',
+      'audio encode',
+    ]);
+    expect(below.borders).toEqual(planned({}, { copyObstacle: 'because' }).borders);
+    expect(below.spans.some((s) => s.kind === 'copy')).toBe(false);
+  });
+
+  it('is never scaled up: of a smaller source it has the largest rung', () => {
+    expect(names({ renditions: ['1080p'] })).toEqual(['720p copy', 'audio encode']);
+  });
+
+  it('without sound does not last as long as the sound', () => {
+    const longer = { copyObstacle: 'because', audio: { ...analysis().audio!, endSeconds: 70 } };
+    expect(planned({ audio: 'none' }, longer)).toMatchObject({ audio: null, video: { holdEnd: 0 } });
+    expect(names({ audio: 'none' }, longer).join()).not.toContain('audio');
+    expect(planned({}, longer).video.holdEnd).toBe(300);
+  });
+});
