@@ -63,6 +63,10 @@ describe('planning tracks', () => {
     };
     expect(count()).toEqual([8, 8]);
     expect(count({ audioTracks: 1, subtitleTracks: 0 })).toEqual([1, 0]);
+    const leftOut = (limits = {}) => planJob(many, { ...options, ...limits }).tracks?.leftOut;
+    expect(leftOut()).toEqual({ audio: 13, subtitles: 12 });
+    expect(leftOut({ audioTracks: 3 })).toEqual({ audio: 18, subtitles: 12 });
+    expect(leftOut({ audioTracks: 1, subtitleTracks: 0 })).toEqual({ audio: 0, subtitles: 0 });
   });
 });
 

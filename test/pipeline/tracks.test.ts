@@ -96,4 +96,6 @@ it('S4-08 text that cannot be read is left out with a word of it, and the stream
   expect(await fetchText(streamOf(stack, job).hls)).not.toContain('SUBTITLES');
   const said = await stack.query('SELECT message FROM progress_events WHERE job_id = $1', [job.id]);
   expect(said.map((row) => row.message).join()).toContain('is left out (subtitles)');
+  const warning = 'A track of the video could not be converted and is left out (subtitles).';
+  expect(job.warnings).toEqual([{ code: 'track_left_out', message: warning }]);
 });

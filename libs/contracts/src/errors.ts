@@ -93,6 +93,7 @@ const ERRORS = {
   quality_below_floor: 'internal',
   // warnings of a completed job
   quality_not_measured: 'internal',
+  track_left_out: 'internal',
   poster_failed: 'internal',
   storyboard_failed: 'internal',
   // segments and media

@@ -52,6 +52,13 @@ export interface StoredSegment {
   key: string;
 }
 
+/** Numbers of tracks beyond the limits, and the names of those that could not be converted. */
+export interface LeftOut {
+  audio: number;
+  subtitles: number;
+  failed: RenditionName[];
+}
+
 /** Segments of one read; a longer list is read in several. */
 const PAGE = 1000;
 
@@ -88,6 +95,21 @@ export class PackageRows {
        WHERE r.job_id = $1 GROUP BY r.id ORDER BY r.position`,
       [jobId],
     );
+  }
+
+  /** Tracks of the source that its stream lacks. */
+  async leftOut(jobId: string): Promise<LeftOut> {
+    const rows = await this.database.query<LeftOut[]>(
+      `SELECT COALESCE((plan #>> '{tracks,leftOut,audio}')::integer, 0) AS audio,
+         COALESCE((plan #>> '{tracks,leftOut,subtitles}')::integer, 0) AS subtitles,
+         ARRAY(SELECT unnest(renditions) FROM spans WHERE job_id = $1 AND status = 'done'
+           AND kind IN ('audio', 'subtitles') AND error_code IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM renditions r WHERE r.job_id = $1 AND r.name = ANY(spans.renditions))
+           ORDER BY 1) AS failed
+       FROM jobs WHERE id = $1`,
+      [jobId],
+    );
+    return rows[0] ?? { audio: 0, subtitles: 0, failed: [] };
   }
 
   /** Indices below `total` without a row, ascending, at most `limit`. */

@@ -13,6 +13,7 @@ import { JobEnding } from './job-ending.js';
 import { ManifestWriter, manifestKeys, type PackagedRendition } from './manifest-writer.js';
 import { type PackageJob, PackageRows, type StoredRendition } from './package-rows.js';
 import { RubbishSweeper } from './rubbish-sweeper.js';
+import { trackWarnings } from './track-warnings.js';
 
 /** S1-04 */
 const PACKAGING = { from: 75, to: 85 };
@@ -74,7 +75,9 @@ export class PackageProcessor {
     );
     await this.sweeper.sweep(job.assetId, new Set(manifestKeys(job.assetId, packaged)));
     await this.say(job.id, 'storage', 95);
-    const completed = await this.ending.complete(job, resultOf(job, packaged, duration, verdict));
+    const warnings = [...trackWarnings(await this.rows.leftOut(job.id)), ...verdict.warnings];
+    const result = resultOf(job, packaged, duration, { ...verdict, warnings });
+    const completed = await this.ending.complete(job, result);
     const now = completed ? null : await this.rows.job(job.id);
     if (now) await this.withdraw(now);
   }

@@ -52,7 +52,7 @@ export interface Plan {
   /** The default track. */
   audio: AudioTrack | null;
   /** All audio tracks and those of text, by the names of their renditions; older plans have the default one only. */
-  tracks?: Pick<PlannedTracks, 'audio' | 'subtitles'>;
+  tracks?: Pick<PlannedTracks, 'audio' | 'subtitles'> & Partial<Pick<PlannedTracks, 'leftOut'>>;
   encoder: { name: 'libx264'; preset: string; crf: number; threads: number };
   /** First frame of each segment of every video rendition, then the end. */
   borders: number[];
@@ -188,7 +188,7 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
       holdEnd: source.isOpen ? 0 : Math.max(0, frames - frameAt(grid, timeline.endSeconds - zeroSeconds)),
     },
     audio: tracks.audio[0] ?? null,
-    tracks: { audio: tracks.audio, subtitles: tracks.subtitles },
+    tracks: { audio: tracks.audio, subtitles: tracks.subtitles, leftOut: tracks.leftOut },
     encoder: { name: 'libx264', preset: options.preset, crf: CRF, threads: options.threads },
     borders,
     audioBorders: tracks.audio[0] ? audioBorders(grid, borders, tracks.audio[0].sampleRate) : [],

@@ -21,6 +21,8 @@ export interface PlannedTracks {
   /** The default track first. */
   audio: (AudioTrack & { name: AudioName })[];
   subtitles: { name: SubtitleName; streamIndex: number }[];
+  /** Tracks that the source has beyond the limits. */
+  leftOut: { audio: number; subtitles: number };
   /** Of both, in this order. */
   renditions: PlannedRendition[];
 }
@@ -67,6 +69,11 @@ export function planTracks(source: Tracks, extent: Extent, limits: TrackLimits):
   return {
     audio: audio.map(({ words, ...track }) => track),
     subtitles: subtitles.map(({ words, ...track }) => track),
+    // Who wants the default sound only, or no text, misses none.
+    leftOut: {
+      audio: limits.audioTracks === 1 ? 0 : heard.length - audio.length,
+      subtitles: limits.subtitleTracks === 0 ? 0 : source.subtitles.length - subtitles.length,
+    },
     renditions: [
       ...audio.map(
         ({ name, words, channels, sampleRate, bitRate }, i): PlannedRendition => ({
