@@ -61,6 +61,9 @@ describe('a job as rows tell it', () => {
       ],
       playback: NO_PLAYBACK,
       waiting_for: 'upload',
+      place_in_line: null,
+      speed: null,
+      eta_seconds: null,
       warnings: [],
     });
     expect(view.latest_events).toHaveLength(20);
@@ -86,6 +89,42 @@ describe('a job as rows tell it', () => {
       await gateway.stack.query(`UPDATE jobs SET ${change} WHERE id = $1`, [jobId]);
       expect((await viewOf(jobId)).waiting_for).toBe(expected);
     }
+  });
+
+  it('S3-04 says which place in line a job has, by priority and age', async () => {
+    const jobs: string[] = [];
+    for (const priority of [5, 5, 8]) {
+      const { jobId } = await gateway.insertUpload();
+      await gateway.stack.query('UPDATE jobs SET source_complete = true, priority = $2 WHERE id = $1', [
+        ...[jobId, priority],
+      ]);
+      jobs.push(jobId);
+    }
+    const places = await Promise.all(jobs.map(async (job) => (await viewOf(job)).place_in_line));
+    expect(places).toEqual([2, 3, 1]);
+    await gateway.stack.query(`UPDATE jobs SET status = 'processing' WHERE id = ANY($1)`, [jobs]);
+    expect((await viewOf(jobs[0] as string)).place_in_line).toBeNull();
+  });
+
+  it('S0-17 tells speed and what is left while segments come, and neither of work that waits', async () => {
+    const { jobId } = await gateway.insertUpload();
+    const samples = [0, 2, 4, 6].map((second) => ({
+      ...{ age: 7 - second, bytes: 1000, lanes: { video: [2 * second, 100] } },
+    }));
+    const measured = (seconds: number) =>
+      gateway.stack.query(
+        `UPDATE jobs SET status = 'processing', stage = 'transcoding', source_complete = true, pace =
+           (SELECT jsonb_agg(s || jsonb_build_object('at', extract(epoch FROM clock_timestamp()) - (s ->> 'age')::float - $3))
+            FROM jsonb_array_elements($2) AS s) WHERE id = $1`,
+        [jobId, JSON.stringify(samples), seconds],
+      );
+    await measured(0);
+    expect(await viewOf(jobId)).toMatchObject({ speed: 2, eta_seconds: 43 });
+    await measured(60);
+    expect(await viewOf(jobId)).toMatchObject({ speed: null, eta_seconds: null });
+    await measured(0);
+    await gateway.stack.query(`UPDATE jobs SET stage = 'packaging' WHERE id = $1`, [jobId]);
+    expect(await viewOf(jobId)).toMatchObject({ speed: null, eta_seconds: null });
   });
 
   it('S1-02 an unknown job is 404, a malformed id is 400', async () => {

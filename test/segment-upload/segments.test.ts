@@ -182,6 +182,26 @@ describe('progress', () => {
     expect(rendition.completed_at).not.toBeNull();
   });
 
+  it('S0-17 tells how fast segments of a job come, and when they will all have come', async () => {
+    const job = await scene.job({ total: 100 });
+    let index = 0;
+    const fact = await waitFor(
+      async () => {
+        await scene.handOver(scene.prepare(job, index));
+        index += 1;
+        return (await scene.facts(job.jobId)).find(({ speed }) => speed);
+      },
+      { what: 'a speed', intervalMs: 500 },
+    );
+    expect(fact.speed).toBeGreaterThan(0);
+    expect(fact.eta_seconds).toBeGreaterThan(0);
+    const { pace, rows } = await scene.one(
+      'SELECT pace, (SELECT segments_completed FROM renditions WHERE job_id = $1) AS rows FROM jobs WHERE id = $1',
+      [job.jobId],
+    );
+    expect((pace as unknown[]).length).toBeLessThan(Number(rows));
+  });
+
   it('S1-04 stays at its beginning while the end of the source is not known', async () => {
     const job = await scene.job({ total: null });
     await scene.handOver(scene.prepare(job, 0));

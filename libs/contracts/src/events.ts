@@ -105,6 +105,9 @@ export interface Fact {
   playback?: Playback;
   bytes_received?: number;
   bytes_total?: number | null;
+  /** As in JobView; where they are not there, nothing is said of them. */
+  speed?: number | null;
+  eta_seconds?: number | null;
 }
 
 /** On the Redis stream a fact travels with its tenant; the gateway takes it off before it sends. */
@@ -159,6 +162,12 @@ export interface JobView {
   renditions: RenditionProgress[];
   playback: Playback;
   waiting_for: WaitingFor | null;
+  /** Of those that wait for a place, by priority and age; 1 is next. Null for others. */
+  place_in_line: number | null;
+  /** Seconds of video stored in a second, over all workers; null while nobody can know. */
+  speed: number | null;
+  /** Seconds until all renditions are stored; null while nobody can know, as of work that waits. */
+  eta_seconds: number | null;
   /** What a completed job lacks; nothing of it keeps the stream from being played. */
   warnings: JobWarning[];
 }

@@ -24,6 +24,8 @@ export interface FactInput {
   playback?: Playback;
   bytesReceived?: number;
   bytesTotal?: number | null;
+  speed?: number | null;
+  etaSeconds?: number | null;
 }
 
 interface UpdatedJob {
@@ -84,6 +86,8 @@ export async function recordFact(
     ...(input.playback === undefined ? {} : { playback: input.playback }),
     ...(input.bytesReceived === undefined ? {} : { bytes_received: input.bytesReceived }),
     ...(input.bytesTotal === undefined ? {} : { bytes_total: input.bytesTotal }),
+    ...(input.speed === undefined ? {} : { speed: input.speed }),
+    ...(input.etaSeconds === undefined ? {} : { eta_seconds: input.etaSeconds }),
   };
   if (job.stored) {
     await manager.query(

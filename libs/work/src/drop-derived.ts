@@ -9,7 +9,7 @@ import type { EntityManager } from '#persistence';
 export async function dropDerived(manager: EntityManager, jobId: string): Promise<void> {
   await manager.query(
     `UPDATE jobs SET status = 'pending', plan = NULL, plan_from = 0, plan_to = 1,
-       plan_lease = plan_lease + 1, plan_lease_expires_at = NULL, playable_at = NULL, updated_at = now()
+       plan_lease = plan_lease + 1, plan_lease_expires_at = NULL, playable_at = NULL, pace = '[]', updated_at = now()
      WHERE id = $1 AND status IN ('pending', 'processing')`,
     [jobId],
   );

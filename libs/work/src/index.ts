@@ -1,5 +1,6 @@
 export * from './bytes.js';
 export * from './drop-derived.js';
+export * from './pace.js';
 export * from './places.js';
 export * from './plans.js';
 export * from './release.js';

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type JobView, SluiceError } from '#contracts';
 import type { ServiceContext } from '#http';
+import { mayBePlanned, NO_PLANNER, type PlanRules } from '#work';
 import type { Database } from '../resources.js';
 import { CONTEXT, DATABASE } from '../tokens.js';
 import { type JobRow, toJobView } from './job-view.js';
@@ -9,7 +10,7 @@ import { type JobRow, toJobView } from './job-view.js';
  * One statement is one snapshot of the database: `last_seq` and the state it numbers fit together. A job
  * that waits for another one's work (`w`) is shown as far as that has come.
  */
-const JOB = `
+const jobQuery = (rules: PlanRules) => `
   SELECT j.id, j.key, j.bucket, COALESCE(w.status, j.status) AS status, COALESCE(w.stage, j.stage) AS stage,
     GREATEST(w.progress, j.progress) AS progress, j.workflow_id, j.error_code, j.error_message,
     j.result, j.created_at, j.updated_at, j.completed_at, j.last_seq, j.asset_id,
@@ -26,30 +27,41 @@ const JOB = `
     (SELECT COALESCE(json_agg(r), '[]') FROM (
        SELECT name, kind, mode, width, height, segments_completed, segments_total FROM renditions
        WHERE job_id = COALESCE(j.waits_for, j.id) ORDER BY position) r) AS renditions,
-    CASE WHEN COALESCE(w.status, j.status) <> 'pending' THEN NULL
-      WHEN NOT COALESCE(w.source_complete, j.source_complete) THEN 'upload'
-      WHEN COALESCE(w.scan, j.scan) = 'pending' AND $3 THEN 'scan'
-      WHEN COALESCE(w.plan_lease_expires_at, j.plan_lease_expires_at) > now() THEN NULL
-      ELSE 'place' END AS waiting_for
+    q.waiting_for, CASE WHEN q.waiting_for = 'place' THEN (
+      SELECT 1 + count(*)::integer FROM jobs WHERE ${mayBePlanned(rules)} AND ${NO_PLANNER}
+        AND (jobs.priority > COALESCE(w.priority, j.priority) OR jobs.priority = COALESCE(w.priority, j.priority)
+          AND (jobs.created_at, jobs.id) < (COALESCE(w.created_at, j.created_at), COALESCE(w.id, j.id)))
+      ) END AS place_in_line,
+    COALESCE(w.pace, j.pace) AS pace, COALESCE(w.source_complete, j.source_complete) AS source_complete,
+    extract(epoch FROM clock_timestamp())::double precision AS now
   FROM jobs j
   JOIN assets a ON a.id = j.asset_id
   LEFT JOIN jobs w ON w.id = j.waits_for AND j.status IN ('pending', 'processing')
   LEFT JOIN LATERAL (
     SELECT id, filename, bytes_received, file_size FROM upload_sessions
     WHERE job_id = j.id ORDER BY (id = $2::uuid) DESC NULLS LAST, created_at LIMIT 1) s ON true
+  CROSS JOIN LATERAL (SELECT CASE WHEN COALESCE(w.status, j.status) <> 'pending' THEN NULL
+      WHEN NOT COALESCE(w.source_complete, j.source_complete) THEN 'upload'
+      WHEN COALESCE(w.scan, j.scan) = 'pending' AND $3 THEN 'scan'
+      WHEN COALESCE(w.plan_lease_expires_at, j.plan_lease_expires_at) > now() THEN NULL
+      ELSE 'place' END AS waiting_for) q
   WHERE j.id = $1`;
 
 @Injectable()
 export class JobReader {
+  private readonly query: string;
+
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(CONTEXT) private readonly context: ServiceContext,
-  ) {}
+  ) {
+    this.query = jobQuery(context.environment);
+  }
 
   /** `sessionId` says whose upload is shown when several sessions share the job; by default the first one. */
   async view(jobId: string, sessionId: string | null = null): Promise<JobView> {
     const scansFirst = this.context.environment.SCAN_MODE !== 'quarantine';
-    const [row] = await this.database.query<JobRow[]>(JOB, [jobId, sessionId, scansFirst]);
+    const [row] = await this.database.query<JobRow[]>(this.query, [jobId, sessionId, scansFirst]);
     if (!row)
       throw new SluiceError('job_not_found', 'There is no job with this id; it may have been removed.');
     return toJobView(row);

@@ -15,6 +15,7 @@ import {
   VOD_MULTIVARIANT,
   type WaitingFor,
 } from '#contracts';
+import { NO_PACE, type Pace, type PaceSample, paceOf } from '#work';
 
 /** What one statement says about a job: everything is of the same instant. */
 export interface JobRow {
@@ -49,6 +50,11 @@ export interface JobRow {
   }[];
   renditions: RenditionProgress[];
   waiting_for: WaitingFor | null;
+  place_in_line: number | null;
+  pace: PaceSample[];
+  source_complete: boolean;
+  /** Seconds since the epoch. */
+  now: number;
   /** Names of pictures that are stored, while the job runs. */
   poster: string | null;
   storyboard: string | null;
@@ -81,8 +87,16 @@ export function toJobView(row: JobRow): JobView {
     renditions: row.renditions,
     playback: playbackOf(row),
     waiting_for: row.waiting_for,
+    place_in_line: row.place_in_line,
+    ...paceOfRow(row),
     warnings: row.result?.warnings ?? [],
   };
+}
+
+/** What comes after the encode has no pace of its own. */
+function paceOfRow(row: JobRow): Pace {
+  if (row.status !== 'processing' || row.stage !== 'transcoding') return NO_PACE;
+  return paceOf(row.pace, row.now, { complete: row.source_complete, bytesTotal: row.bytes_total });
 }
 
 /** Early while the job runs, the others once all renditions are stored, none when the media is going or gone. */

@@ -9,6 +9,8 @@ import {
 } from '#contracts';
 import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
+import type { PacedRendition } from '#work';
+import { measurePace } from './measure-pace.js';
 
 export type Scan = 'off' | 'pending' | 'clean' | 'refused';
 
@@ -18,7 +20,7 @@ const TO = 50;
 /** S0-17 */
 const INTERVAL = '2 seconds';
 
-interface Row extends RenditionProgress {
+interface Row extends PacedRendition {
   in_start_set: boolean;
   /** Its init segment and its first segment are stored. */
   started: boolean;
@@ -47,6 +49,7 @@ export class ProgressFacts {
       stage: 'transcoding',
       progress: transcodingProgress(rows),
       renditions: rows.map(toProgress),
+      ...(await measurePace(manager, jobId, rows)),
     });
     return [fact];
   }
@@ -68,7 +71,8 @@ export function transcodingProgress(
 
 export async function renditionsOf(manager: EntityManager, jobId: string): Promise<Row[]> {
   return manager.query<Row[]>(
-    `SELECT r.name, r.kind, r.mode, r.width, r.height, r.segments_completed, r.segments_total, r.in_start_set,
+    `SELECT r.name, r.kind, r.mode, r.width, r.height, r.segments_completed, r.segments_total,
+       r.seconds_completed, r.in_start_set,
        r.init_key IS NOT NULL AND EXISTS
          (SELECT 1 FROM segments s WHERE s.rendition_id = r.id AND s.segment_index = 0) AS started
      FROM renditions r WHERE r.job_id = $1 ORDER BY r.position`,
@@ -76,7 +80,12 @@ export async function renditionsOf(manager: EntityManager, jobId: string): Promi
   );
 }
 
-export const toProgress = ({ in_start_set, started, ...progress }: Row): RenditionProgress => progress;
+export const toProgress = ({
+  in_start_set,
+  started,
+  seconds_completed,
+  ...progress
+}: Row): RenditionProgress => progress;
 
 const canStart = (rows: readonly Row[]) =>
   rows.some((row) => row.in_start_set) && rows.every((row) => row.started || !row.in_start_set);

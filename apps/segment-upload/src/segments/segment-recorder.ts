@@ -78,9 +78,10 @@ async function insertSegment(
   if (inserted.length === 0) return 'known';
   await manager.query(
     `UPDATE renditions SET segments_completed = segments_completed + 1, bytes = bytes + $2,
+       seconds_completed = seconds_completed + $3::bigint / timescale::double precision,
        completed_at = CASE WHEN segments_completed + 1 = segments_total THEN now() ELSE completed_at END
      WHERE id = $1`,
-    [renditionId, size],
+    [renditionId, size, duration],
   );
   return 'recorded';
 }

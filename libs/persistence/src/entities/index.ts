@@ -66,6 +66,8 @@ export class Job extends Timestamps {
   @Column('text', { name: 'copy_denied', nullable: true }) copyDenied: string | null;
   /** Planning failed and is not tried before; others go first meanwhile. */
   @Column('timestamptz', { name: 'plan_after', nullable: true }) planAfter: Date | null;
+  /** How far it was in the last minute (libs/work, pace.ts). */
+  @Column('jsonb', { default: [] }) pace: unknown;
   /** The round in which its first span stands in the line of its priority. */
   @Column('integer', { default: 0 }) turn: number;
   @Column('text', { name: 'error_code', nullable: true }) errorCode: ErrorCode | null;
@@ -184,6 +186,8 @@ export class Rendition {
   /** Null while the end of the source is not known. */
   @Column('integer', { name: 'segments_total', nullable: true }) segmentsTotal: number | null;
   @Column('integer', { name: 'segments_completed', default: 0 }) segmentsCompleted: number;
+  /** Of media, in its stored segments. */
+  @Column('double precision', { name: 'seconds_completed', default: 0 }) secondsCompleted: number;
   @Column('bigint', { default: 0 }) bytes: number;
   /** Measured (S1-07), with the job's end; null where it was not. */
   @Column('jsonb', { nullable: true }) quality: QualityScore | null;
