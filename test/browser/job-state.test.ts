@@ -54,6 +54,10 @@ function snapshot(part: Partial<JobView>): JobView {
     renditions: [rendition('360p', 3, 6)],
     playback: nothing,
     waiting_for: null,
+    place_in_line: null,
+    speed: null,
+    eta_seconds: null,
+    warnings: [],
     ...part,
   };
 }
@@ -142,6 +146,41 @@ describe('the words of a row', () => {
       snapshot({ status: 'pending', stage: 'uploading', bytes_received: 100, bytes_total: 100 }),
     );
     expect(summarise(job, transfer, null)).toMatchObject({ headline: 'Waiting for an encoder' });
+  });
+
+  it('S3-04 a video that waits says for what, and when its turn comes', () => {
+    const sent = { status: 'pending', stage: 'uploading', bytes_received: 100, bytes_total: 100 } as const;
+    const waits = (part: Partial<JobView>) =>
+      summarise(applySnapshot(newJob(JOB), snapshot({ ...sent, ...part })), transfer, null);
+    expect(waits({ waiting_for: 'scan' }).headline).toBe('Waiting for the virus scan');
+    expect(waits({ waiting_for: 'place', place_in_line: 1 }).sentence).toContain('this one is next');
+    expect(waits({ waiting_for: 'place', place_in_line: 3 })).toMatchObject({
+      headline: 'Waiting for its turn',
+      sentence: expect.stringContaining('number 3 in line'),
+    });
+  });
+
+  it('S0-17 an encode says how fast it is and what is left, as far as somebody knows', () => {
+    const words = (speed: number | null, eta_seconds: number | null) =>
+      summarise(
+        applySnapshot(newJob(JOB), snapshot({ speed, eta_seconds })),
+        { ...transfer, phase: 'sent' },
+        null,
+      ).pace;
+    expect(words(null, null)).toBeNull();
+    expect(words(1.25, null)).toBe('1.3× speed');
+    expect(words(3, 7)).toBe('a few seconds left · 3.0× speed');
+    expect([11, 50, 70, 89, 3599, 3700, 7200].map((left) => words(null, left))).toEqual([
+      ...['about 20 s left', 'about 50 s left', 'about 1 min left', 'about 1 min left'],
+      ...['about 1 h left', 'about 1 h 2 min left', 'about 2 h left'],
+    ]);
+  });
+
+  it('what a fact says of speed and time left stays until another one says something', () => {
+    const job = applySnapshot(newJob(JOB), snapshot({ speed: 2, eta_seconds: 30 }));
+    expect(applyFact(job, fact({ seq: 5 }))).toMatchObject({ speed: 2, etaSeconds: 30 });
+    const stalled = fact({ seq: 5, speed: null, eta_seconds: null });
+    expect(applyFact(job, stalled)).toMatchObject({ speed: null, etaSeconds: null });
   });
 
   it('a failed job says its sentence and can no more be cancelled', () => {

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stack, startStack, testDir, waitFor } from '#testing';
+import { spoken } from '../clips/spoken.js';
+import { mustComplete, upload } from '../pipeline/harness.js';
 import { chromiumPath, launch, visit } from './chromium.js';
 import { dashVisit } from './dash.js';
 import { bars, cardOf, currentTime, drop, ended, hasten, makeClip } from './scene.js';
@@ -118,6 +120,31 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
     const { errors, time } = await state();
     expect(errors).toEqual([]);
     expect(time).toBeGreaterThan(SECONDS - 0.5);
+    await close();
+  }, 120_000);
+
+  it('S1-08 a video in several languages has a menu of them, and plays the one that is chosen', async () => {
+    const file = await spoken({ file: 'spoken.mkv', seconds: 3, textCodecs: ['subrip', 'ass'] });
+    const id = await upload(stack, file);
+    await mustComplete(stack, id);
+    const { page, troubles, requests, playerErrors, close } = await visit(
+      browser,
+      `${stack.urls.gateway}/watch/${id}`,
+    );
+    const card = cardOf(page, 'spoken.mkv');
+    const menu = card.getByRole('combobox', { name: 'Audio of this video' });
+    await menu.waitFor();
+    expect(await menu.locator('option').allTextContents()).toEqual([
+      ...['English', "Kommentar 'der' <Regie>", '日本語'],
+    ]);
+    expect(await menu.inputValue()).toBe('English');
+    expect(requests.some((url) => url.includes('/audio-3/seg_'))).toBe(false);
+    await menu.selectOption('日本語');
+    await waitFor(() => requests.some((url) => url.includes('/audio-3/seg_')), { what: 'the other sound' });
+    await waitFor(() => ended(card), { what: 'the end of the video', timeoutMs: 60_000 });
+    expect(await menu.inputValue()).toBe('日本語');
+    expect((await playerErrors()).filter((error) => error.fatal)).toEqual([]);
+    expect(troubles).toEqual([]);
     await close();
   }, 120_000);
 

@@ -37,6 +37,7 @@ export class Card {
   private readonly title: HTMLElement;
   private readonly stage = el('span', { class: 'stage' });
   private readonly size = el('span', { class: 'size' });
+  private readonly pace = el('span', { class: 'pace' });
   private readonly percent = el('p', { class: 'percent', attrs: { 'aria-hidden': 'true' } });
   private readonly sentence = el('p', { class: 'sentence' });
   private readonly links = el('div', { class: 'card-links' });
@@ -79,7 +80,12 @@ export class Card {
       'div',
       { class: 'card-head' },
       large ? null : this.thumb,
-      el('div', { class: 'card-names' }, this.title, el('p', { class: 'meta' }, this.stage, this.size)),
+      el(
+        'div',
+        { class: 'card-names' },
+        this.title,
+        el('p', { class: 'meta' }, this.stage, this.size, this.pace),
+      ),
       this.percent,
       this.remove,
     );
@@ -125,6 +131,7 @@ export class Card {
     this.showTitle(model);
     setText(this.stage, summary.headline);
     setText(this.size, model.size === null ? '' : formatBytes(model.size));
+    setText(this.pace, summary.pace ?? '');
     setText(this.percent, summary.running ? `${summary.percent} %` : '');
     setText(this.sentence, summary.sentence ?? '');
     this.sentence.hidden = summary.sentence === null;

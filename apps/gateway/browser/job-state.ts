@@ -1,4 +1,4 @@
-import type { Fact, JobStatus, JobView, Playback, RenditionProgress, Stage } from '#contracts';
+import type { Fact, JobStatus, JobView, Playback, RenditionProgress, Stage, WaitingFor } from '#contracts';
 import { NO_PLAYBACK, STAGES } from '../../../libs/contracts/src/events.js';
 
 /** What the page knows of a job; made only from snapshots and facts, in any order, and never goes back. */
@@ -18,6 +18,11 @@ export interface JobState {
   bytesTotal: number | null;
   renditions: RenditionProgress[];
   playback: Playback;
+  waitingFor: WaitingFor | null;
+  placeInLine: number | null;
+  /** Seconds of video in a second, and seconds that are left; null while nobody knows. */
+  speed: number | null;
+  etaSeconds: number | null;
 }
 
 const FAILURES = new Set(['upload_failed', 'processing_failed', 'session_expired']);
@@ -37,6 +42,10 @@ export function newJob(jobId: string): JobState {
     bytesTotal: null,
     renditions: [],
     playback: NO_PLAYBACK,
+    waitingFor: null,
+    placeInLine: null,
+    speed: null,
+    etaSeconds: null,
   };
 }
 
@@ -57,6 +66,10 @@ export function applySnapshot(job: JobState, view: JobView): JobState {
     bytesTotal: view.bytes_total ?? job.bytesTotal,
     renditions: mergeRenditions(job.renditions, view.renditions),
     playback: mergePlayback(job.playback, view.playback),
+    waitingFor: view.waiting_for,
+    placeInLine: view.place_in_line,
+    speed: view.speed,
+    etaSeconds: view.eta_seconds,
   };
 }
 
@@ -80,6 +93,9 @@ export function applyFact(job: JobState, fact: Fact): JobState {
     bytesTotal: fact.bytes_total ?? job.bytesTotal,
     renditions: mergeRenditions(job.renditions, fact.renditions ?? []),
     playback: fact.playback ? mergePlayback(job.playback, fact.playback) : job.playback,
+    waitingFor: status === 'pending' ? job.waitingFor : null,
+    speed: fact.speed === undefined ? job.speed : fact.speed,
+    etaSeconds: fact.eta_seconds === undefined ? job.etaSeconds : fact.eta_seconds,
   };
 }
 

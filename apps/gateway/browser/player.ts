@@ -1,5 +1,6 @@
 import type Hls from 'hls.js';
 import type { Pictures } from '#contracts';
+import { AudioMenu } from './audio-menu.js';
 import { button, el } from './dom.js';
 import { Filmstrip } from './filmstrip.js';
 
@@ -35,6 +36,7 @@ export class Player {
   readonly video: HTMLVideoElement;
   private readonly note = el('p', { class: 'player-note', attrs: { role: 'status' } });
   private readonly filmstrip: Filmstrip;
+  private readonly languages: AudioMenu;
   private hls: Hls | null = null;
   private url: string | null = null;
   private retry: ReturnType<typeof setTimeout> | undefined;
@@ -48,7 +50,11 @@ export class Player {
     this.video.muted = true;
     this.video.addEventListener('playing', () => this.quiet());
     this.filmstrip = new Filmstrip(this.video, label);
-    this.element = el('div', { class: 'player' }, this.video, this.note, this.filmstrip.element);
+    this.languages = new AudioMenu(label, (track) => {
+      if (this.hls) this.hls.audioTrack = track;
+    });
+    const below = [this.filmstrip.element, this.languages.element];
+    this.element = el('div', { class: 'player' }, this.video, this.note, ...below);
     this.note.hidden = true;
   }
 
@@ -80,6 +86,7 @@ export class Player {
     this.url = null;
     this.hls?.destroy();
     this.hls = null;
+    this.languages.hide();
     this.video.removeAttribute('src');
     this.video.load();
   }
@@ -91,6 +98,9 @@ export class Player {
     hls.on(HlsClass.Events.MANIFEST_PARSED, () => {
       if (autoplay) void this.video.play().catch(() => undefined);
     });
+    const showLanguages = () => this.languages.show(hls.audioTracks, hls.audioTrack);
+    hls.on(HlsClass.Events.AUDIO_TRACKS_UPDATED, showLanguages);
+    hls.on(HlsClass.Events.AUDIO_TRACK_SWITCHED, showLanguages);
     hls.on(HlsClass.Events.FRAG_BUFFERED, () => {
       this.retries = 0;
       this.recoveries = 0;

@@ -14,6 +14,9 @@ import { applyFact, applySnapshot, isFinal, type JobState, newJob } from './job-
 import type { Live, News } from './live.js';
 import type { TransferState } from './words.js';
 
+/** Chunks of a slow line are further apart than a few seconds. */
+const SILENCE_MS = 15_000;
+
 export interface RowWorld {
   live: Live;
   uploader: SluiceUploader;
@@ -40,6 +43,8 @@ export class Row {
   /** Running at some time while the page is open: its player may open by itself. */
   private seenRunning: boolean;
   private frame = 0;
+  /** Since the bytes of this file last came from another page. */
+  private silence: ReturnType<typeof setTimeout> | undefined;
 
   static queued(file: UploadFile, position: number): RowInit {
     return {
@@ -169,6 +174,7 @@ export class Row {
       this.gone = null;
       this.job = news.kind === 'fact' ? applyFact(before, news.fact) : applySnapshot(before, news.view);
     }
+    if (news.kind === 'fact' && this.job.bytesReceived > before.bytesReceived) this.heardBytes();
     if (!isFinal(this.job)) this.seenRunning ||= this.gone === null && this.job.seq >= 0;
     this.announce(before, this.job);
     if (this.finished && this.gone === null && isFinal(this.job)) this.end();
@@ -178,6 +184,7 @@ export class Row {
 
   remove(): void {
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.silence);
     removeEntry(this.entry.id);
     this.world.uploader.withdrawResume(this.entry);
     this.card.close();
@@ -188,6 +195,18 @@ export class Row {
     if (this.uploadId) return this.world.uploader.cancel(this.uploadId);
     if (this.entry.sessionId) await this.world.client.cancel(this.entry.sessionId);
     this.world.uploader.withdrawResume(this.entry);
+  }
+
+  /** Another page sends this file. */
+  private heardBytes(): void {
+    if (this.uploadId !== null || this.entry.sent) return;
+    if (this.transfer.phase === 'interrupted') this.transfer = { ...this.transfer, phase: 'sending' };
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => {
+      if (this.uploadId !== null || this.transfer.phase !== 'sending') return;
+      this.transfer = { ...this.transfer, phase: 'interrupted' };
+      this.draw();
+    }, SILENCE_MS);
   }
 
   private offer(): void {

@@ -21,6 +21,8 @@ export interface Summary {
   /** 0–100, whole. */
   percent: number;
   uploadPercent: number;
+  /** How fast it goes and what is left; null while nobody knows. */
+  pace: string | null;
   running: boolean;
   playable: boolean;
   completed: boolean;
@@ -53,6 +55,7 @@ export function summarise(job: JobState | null, transfer: TransferState, gone: s
   const base = {
     uploadPercent,
     percent: Math.floor(job?.progress ?? 0),
+    pace: null,
     playable: false,
     completed: false,
     resumable: false,
@@ -85,7 +88,7 @@ export function summarise(job: JobState | null, transfer: TransferState, gone: s
   }
   const playable = job?.playback.early != null;
   const headline = allReceived
-    ? STAGE_WORDS[job?.stage ?? 'uploading']
+    ? (waitingWords(job) ?? STAGE_WORDS[job?.stage ?? 'uploading'])
     : transfer.phase === 'waiting'
       ? 'Next in line'
       : job?.stage === 'transcoding'
@@ -95,10 +98,45 @@ export function summarise(job: JobState | null, transfer: TransferState, gone: s
     ...base,
     headline,
     tone: 'busy',
-    sentence: null,
+    sentence: allReceived ? waitingSentence(job) : null,
+    pace: job?.stage === 'transcoding' ? paceWords(job) : null,
     running: true,
     playable,
   };
+}
+
+const waitingWords = (job: JobState | null): string | null =>
+  job?.waitingFor === 'scan'
+    ? 'Waiting for the virus scan'
+    : job?.waitingFor === 'place'
+      ? 'Waiting for its turn'
+      : null;
+
+function waitingSentence(job: JobState | null): string | null {
+  if (job?.waitingFor !== 'place') return null;
+  const { placeInLine } = job;
+  if (placeInLine === null) return 'Other videos are being worked on.';
+  return placeInLine === 1
+    ? 'Other videos are being worked on; this one is next.'
+    : `Other videos are being worked on; this one is number ${placeInLine} in line.`;
+}
+
+function paceWords({ speed, etaSeconds }: JobState): string | null {
+  const words = [
+    etaSeconds === null ? null : timeLeft(etaSeconds),
+    speed === null ? null : `${speed.toFixed(1)}× speed`,
+  ];
+  return words.filter((word) => word !== null).join(' · ') || null;
+}
+
+/** In steps that do not promise more than is known. */
+export function timeLeft(seconds: number): string {
+  if (seconds <= 10) return 'a few seconds left';
+  if (seconds <= 50) return `about ${Math.ceil(seconds / 10) * 10} s left`;
+  const minutes = Math.max(1, Math.round(seconds / 60));
+  if (minutes < 60) return `about ${minutes} min left`;
+  const hours = Math.floor(minutes / 60);
+  return minutes % 60 === 0 ? `about ${hours} h left` : `about ${hours} h ${minutes % 60} min left`;
 }
 
 /** `1080p` stays; tracks get a capital: `Audio`, `Audio 2`, `Subtitles`. */
