@@ -139,7 +139,7 @@ describe('spans', () => {
   it('cover every segment once, in order', () => {
     for (const segments of [1, 2, 5, 6, 7, 30, 31, 5000]) {
       const borders = Array.from({ length: segments + 1 }, (_, i) => i * 120);
-      const spans = planSpans(grid, borders, [0], { seconds: 20, singles: 0 });
+      const spans = planSpans(grid, borders, [0], 20);
       expect(spans[0]?.firstSegment).toBe(0);
       expect(spans.reduce((sum, span) => sum + span.segmentCount, 0)).toBe(segments);
       for (let i = 1; i < spans.length; i++) {
@@ -153,26 +153,30 @@ describe('spans', () => {
   it('begin where the least is decoded twice', () => {
     const borders = Array.from({ length: 16 }, (_, i) => i * 120);
     // A key frame at 16 s lies on a border near the wanted 20 s.
-    expect(planSpans(grid, borders, [0, 10.4, 16, 26.4], { seconds: 20, singles: 0 })[0]).toEqual({
+    expect(planSpans(grid, borders, [0, 10.4, 16, 26.4], 20)[0]).toEqual({
       firstSegment: 0,
       segmentCount: 4,
     });
   });
 
-  it('of a source that still arrives are short, and the last ones shortest', () => {
-    const source = { ...analysis(), copyObstacle: 'for the test' };
-    const counts = (arrivalSeconds: number) =>
-      planJob(source, { ...options, arrivalSeconds })
-        .spans.filter(({ kind, renditions }) => kind === 'video' && renditions.length > 1)
-        .map(({ segmentCount }) => segmentCount);
-    expect(counts(0)).toEqual([5, 5, 5]);
-    expect(counts(60)).toEqual([2, 2, 2, 2, 2, 2, 1, 1, 1]);
+  it('of a source that still arrives begin with the bytes of their first segment, and say where each ends', () => {
+    const extents = Array.from({ length: 60 }, (_, i) => ({ seconds: i, from: i * 100, to: i * 100 + 100 }));
+    const { timeline } = analysis();
+    const source = analysis({ copyObstacle: 'for the test', timeline: { ...timeline, extents } });
+    const spans = (arrivalSeconds: number) =>
+      planJob(source, { ...options, arrivalSeconds }).spans.filter(
+        ({ kind, renditions }) => kind === 'video' && renditions.length > 1,
+      );
+    expect(spans(60).map((span) => span.segmentCount)).toEqual([5, 5, 5]);
+    expect(spans(60)[1]).toMatchObject({ bytes: { to: 2400 }, reads: [2500, 2900, 3300, 3700, 4100] });
+    expect(spans(0).map(({ reads }) => reads)).toEqual([null, null, null]);
   });
 
-  it('need the bytes from their key frame to a second after their end', () => {
+  it('need the bytes from their key frame to their end, and what a decoder reads ahead', () => {
     const extents = [0, 1, 2, 3, 4].map((at) => ({ seconds: at, from: at * 100, to: at * 100 + 100 }));
-    expect(bytesBetween(extents, 1, 2)).toEqual({ from: 100, to: 400 });
-    expect(bytesBetween(extents, 1.5, 1.9)).toEqual({ from: 100, to: 300 });
+    expect(bytesBetween(extents, 1, 2)).toEqual({ from: 100, to: 200 });
+    expect(bytesBetween(extents, 1, 2, 1)).toEqual({ from: 100, to: 300 });
+    expect(bytesBetween(extents, 1.5, 1.9)).toEqual({ from: 100, to: 200 });
     expect(bytesBetween(extents, 0, 9)).toEqual({ from: 0, to: 500 });
     expect(bytesBetween([], 0, 9)).toEqual({ from: 0, to: 0 });
   });

@@ -14,22 +14,46 @@ async function trickle(patience: Patience, bytes: number): Promise<void> {
 
 describe('a reader of a source that is arriving', () => {
   it('that waits for one byte too long gives its place back, and says for which', async () => {
-    const patience = new Patience(20);
+    const patience = new Patience({ milliseconds: 20 });
     patience.begin(7);
     await new Promise((resolve) => patience.signal.addEventListener('abort', resolve));
     expect(patience.signal.reason).toBeInstanceOf(NotArrived);
     expect(patience.signal.reason).toMatchObject({ from: 7 });
   });
 
+  it('keeps its place until another one wants it', async () => {
+    let asked = 0;
+    const patience = new Patience({ milliseconds: 1, isWanted: async () => ++asked > 1 });
+    patience.begin(7);
+    await new Promise((resolve) => patience.signal.addEventListener('abort', resolve));
+    expect(asked).toBe(2);
+    expect(patience.signal.reason).toMatchObject({ from: 7 });
+  });
+
+  it('that has its byte is not asked about any more', async () => {
+    let answer = (_: boolean) => {};
+    const patience = new Patience({
+      milliseconds: 1,
+      isWanted: () => new Promise<boolean>((resolve) => (answer = resolve)),
+    });
+    const unasked = answer;
+    patience.begin(7);
+    while (answer === unasked) await sleep(1);
+    patience.end();
+    answer(true);
+    await sleep(1);
+    expect(patience.signal.aborted).toBe(false);
+  });
+
   it('that can begin again where it stopped does so, too, when bytes only trickle', async () => {
-    const patience = new Patience(50, 'the run');
+    const patience = new Patience({ milliseconds: 50, of: 'the run' });
     await trickle(patience, 10_000);
     expect(patience.signal.reason).toBeInstanceOf(NotArrived);
     expect(patience.isWaiting()).toBe(false);
   });
 
   it('that would have to begin at the start stays while bytes come', async () => {
-    const patience = new Patience(60_000);
+    const patience = new Patience({ milliseconds: 60_000 });
     await trickle(patience, 20);
     expect(patience.signal.aborted).toBe(false);
   });

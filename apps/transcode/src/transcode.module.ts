@@ -26,6 +26,7 @@ import { ScratchController } from './scratch/scratch.controller.js';
 import { Scratch } from './scratch/scratch.js';
 import { Streaming } from './scratch/streaming.js';
 import { SourceServer } from './source/source-server.js';
+import { Demand } from './spans/demand.js';
 import { SpanProcessor } from './spans/span.processor.js';
 import { SpanRepository } from './spans/span.repository.js';
 import { SpanRunner } from './spans/span-runner.js';
@@ -76,6 +77,7 @@ export function transcodeModule({ environment, logger, name }: ServiceContext): 
       SourceServer,
       SpanRepository,
       Streaming,
+      Demand,
       SpanRunner,
       GrowthRepository,
       Indexer,

@@ -61,7 +61,9 @@ export class FinishingTool {
     signal: AbortSignal,
     rules: { limitMs: number; stall?: StallRule } = this.encoding(),
   ): Promise<string> {
-    const published: Published[] = files.map((file) => this.sources.publish(file, PATIENCE_MS));
+    const published: Published[] = files.map((file) =>
+      this.sources.publish(file, { milliseconds: PATIENCE_MS }),
+    );
     try {
       const { stderr } = await runTool(
         this.environment.FFMPEG_PATH,

@@ -45,7 +45,7 @@ export class Indexer {
     if (!span.plan.isOpen) return;
     if (!opening) throw new SluiceError('internal', 'A plan that can grow does not say from what.');
     const source = await ChunkedSource.open(this.dataSource, this.store, span.jobId);
-    const published = this.sources.publish(source, PATIENCE_MS);
+    const published = this.sources.publish(source, { milliseconds: PATIENCE_MS });
     const { video, audio, segmentSeconds } = opening;
     const limits = sourceLimits(this.environment);
     let plan: Plan = span.plan;

@@ -51,7 +51,7 @@ export class Planner {
     signal: AbortSignal,
   ): Promise<{ plan: Plan; copyObstacle: string | null }> {
     const source = await ChunkedSource.open(this.dataSource, this.store, jobId);
-    const published = this.sources.publish(source, PATIENCE_MS);
+    const published = this.sources.publish(source, { milliseconds: PATIENCE_MS });
     try {
       const found = await analyzeSource(source, published.url, {
         ffprobePath: this.environment.FFPROBE_PATH,

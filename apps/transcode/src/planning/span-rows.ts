@@ -23,6 +23,7 @@ export async function insertSpans(
       seekSeconds: span.seekSeconds,
       skipTo: span.skipTo,
       waitsFor: span.waitsFor,
+      reads: span.reads ?? null,
     } satisfies SpanParams,
   }));
   await manager.query(

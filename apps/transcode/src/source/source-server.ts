@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
 import { SluiceError } from '#contracts';
 import type { ChunkedSource } from './chunked-source.js';
-import { Patience } from './patience.js';
+import { Patience, type PatienceOptions } from './patience.js';
 
 /** What can be served: a source, or stored segments in a row. */
 export type ByteSource = Pick<ChunkedSource, 'size' | 'stream'>;
@@ -25,7 +25,7 @@ export interface Published {
   failure(): SluiceError | null;
   /** True while a reader waits for bytes that have not arrived: no clock of its run goes on then (S4-02). */
   isWaiting(): boolean;
-  /** Aborts with NotArrived when a reader has waited for the same byte for longer than it was given. */
+  /** Aborts with NotArrived when a reader has waited for longer than it may. */
   signal: AbortSignal;
   close(): void;
 }
@@ -45,10 +45,10 @@ export class SourceServer {
     });
   }
 
-  /** Serves `source` until `close` is called. `patienceMs`, `of`: so long readers may wait for bytes, see Patience. */
-  publish(source: ByteSource, patienceMs: number, of?: 'one byte' | 'the run'): Published {
+  /** Serves `source` until `close` is called. */
+  publish(source: ByteSource, patience: PatienceOptions): Published {
     const token = randomBytes(24).toString('hex');
-    const served: Served = { source, failure: null, patience: new Patience(patienceMs, of) };
+    const served: Served = { source, failure: null, patience: new Patience(patience) };
     this.sources.set(token, served);
     const { port } = this.server.address() as AddressInfo;
     return {

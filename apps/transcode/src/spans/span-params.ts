@@ -8,6 +8,8 @@ export interface SpanParams {
   skipTo: Record<string, number>;
   /** Position of the job's span that must be done before this one may be claimed; null: none. */
   waitsFor: number | null;
+  /** Of a source that arrives: one past the last byte that each segment of the span needs. */
+  reads?: number[] | null;
   /** How a copied rung is copied; the first way where nothing is said. */
   copyStrategy?: CopyStrategy;
 }

@@ -29,6 +29,7 @@ import { ChunkedSource } from '../source/chunked-source.js';
 import { type Published, SourceServer } from '../source/source-server.js';
 import { DATA_SOURCE, ENVIRONMENT, SCRATCH, STORE } from '../tokens.js';
 import { WorkerIdentity } from '../worker-identity.js';
+import { Demand } from './demand.js';
 import { EncoderSockets } from './encoder-sockets.js';
 import { explainFailure } from './failures.js';
 import { outputQuota } from './output-quota.js';
@@ -42,8 +43,8 @@ const COPY_LIMIT_MS = 20 * 60_000;
 const COPY_LIMIT_MS_PER_GB = 60_000;
 const LONGEST_COPY_MS = 2 * 3600_000;
 const ENCODE_LIMIT_FACTOR = 60;
-/** So long a run that waits for bytes keeps its place. */
-const PATIENCE_MS = 10_000;
+/** So long a run that waits for bytes keeps its place though another one wants it. */
+const PATIENCE_MS = 5_000;
 /**
  * Encoders yield to the services that store what they make, and much more to what somebody waits for: the
  * start span and the followers get nine tenths of a busy processor, and need it for seconds only.
@@ -61,6 +62,7 @@ export class SpanRunner {
     @Inject(SourceServer) private readonly sources: SourceServer,
     @Inject(WorkerIdentity) private readonly worker: WorkerIdentity,
     @Inject(Streaming) private readonly streaming: Streaming,
+    @Inject(Demand) private readonly demand: Demand,
   ) {}
 
   async run(span: ClaimedSpan, signal: AbortSignal): Promise<void> {
@@ -71,11 +73,11 @@ export class SpanRunner {
     // AVI has its index at the end, and has been planned by it.
     const source = span.plan.isOpen && span.plan.container !== 'avi' ? await whole.beginning() : whole;
     // Sound begins again where it stopped, so that a slow upload need not keep a place between its chunks.
-    const published = this.sources.publish(
-      source,
-      PATIENCE_MS,
-      span.kind === 'audio' ? 'the run' : 'one byte',
-    );
+    const published = this.sources.publish(source, {
+      milliseconds: PATIENCE_MS,
+      of: span.kind === 'audio' ? 'the run' : 'one byte',
+      isWanted: () => this.demand.isForPlaceOf(span.kind),
+    });
     const ended = AbortSignal.any([signal, published.signal]);
     const handover = await this.scratch.open(span.id, span.lease, await this.streaming.isOn());
     const onAbort = () => handover.fail(ended.reason instanceof Error ? ended.reason : new Error('aborted'));

@@ -96,7 +96,7 @@ export class SpanProcessor {
       return { retryInMs: 0 };
     }
     if (error instanceof NotArrived) {
-      await this.spans.waitFor(span, error);
+      await this.spans.waitFor(span, bytesToGoOn(span, error));
       // They may have come before that was said.
       await releaseSpans(this.dataSource.manager, this.producer, span.jobId);
       return undefined;
@@ -160,6 +160,12 @@ export class SpanProcessor {
     await this.producer.enqueue('cleanup', { assetId: failed.assetId });
     await this.publisher.publish(...failed.facts);
   }
+}
+
+/** What begins again at a key frame begins when there is something to gain: with the segment it lacks and the next. */
+function bytesToGoOn({ params }: ClaimedSpan, { from, to }: NotArrived): { from: number; to: number } {
+  const ends = params.reads?.filter((end) => end > from) ?? [];
+  return { from, to: ends[1] ?? ends[0] ?? to };
 }
 
 /** Tracks that a stream is whole without: text, and sound beside the default track. */

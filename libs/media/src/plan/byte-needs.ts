@@ -14,19 +14,19 @@ export interface ByteRange {
 
 /**
  * A decoder is given more than it gives back: B-frames, its threads and the filters hold pictures of this
- * time. Too little makes a run wait for bytes in its place, too much makes it begin late.
+ * time. A run that begins without them waits for them in its place.
  */
-const READ_AHEAD_SECONDS = 1;
+export const READ_AHEAD_SECONDS = 1;
 
 /**
  * The bytes that decoding from `start` to `end` (seconds on the source's clock) reads, of an index in the
- * order of decoding. `[0, 0)` when there is nothing in between.
+ * order of decoding, and those of `ahead` seconds after it. `[0, 0)` when there is nothing in between.
  */
-export function bytesBetween(extents: SourceExtent[], start: number, end: number): ByteRange {
+export function bytesBetween(extents: SourceExtent[], start: number, end: number, ahead = 0): ByteRange {
   let [from, to] = [Number.POSITIVE_INFINITY, 0];
   for (let i = Math.max(0, firstAfter(extents, start) - 1); i < extents.length; i++) {
     const extent = extents[i] as SourceExtent;
-    if (extent.seconds > end + READ_AHEAD_SECONDS) break;
+    if (extent.seconds >= end + ahead) break;
     if (extent.from < from) from = extent.from;
     if (extent.to > to) to = extent.to;
   }

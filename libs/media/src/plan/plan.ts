@@ -94,8 +94,10 @@ export interface PlannedSpan {
   seekSeconds: number | null;
   /** Renditions of the span that begin later than it, with their first segment: the rest is another span's. */
   skipTo: Record<string, number>;
-  /** What decoding it reads of the source; null: nobody knows before all of it has arrived. */
+  /** What must be here of the source before it begins: what its first segment is made of; null: all of it. */
   bytes: ByteRange | null;
+  /** Of a source that arrives: where the bytes end that it needs for each of its segments. */
+  reads?: number[] | null;
   /** Place in `spans` of one that must be done before this one begins: what somebody waits for has the processors. */
   waitsFor: number | null;
 }

@@ -5,13 +5,6 @@ export interface SpanRange {
   segmentCount: number;
 }
 
-export interface SpanLengths {
-  /** About. */
-  seconds: number;
-  /** So many at the end have one segment each. */
-  singles: number;
-}
-
 const MOST_SPANS = 200;
 /** How far a span may be from the wanted number of segments so that its start lies better. */
 const SLACK = 0.25;
@@ -21,26 +14,19 @@ const SLACK = 0.25;
  * frame at or before its first frame, so what lies between is decoded twice: of the borders near the
  * wanted one, the one with the least waste is taken. `keyFrames`: seconds, ascending.
  */
-export function planSpans(
-  grid: Grid,
-  borders: number[],
-  keyFrames: number[],
-  { seconds, singles }: SpanLengths,
-): SpanRange[] {
+export function planSpans(grid: Grid, borders: number[], keyFrames: number[], seconds: number): SpanRange[] {
   const segments = borders.length - 1;
   const perSegment = frameTime(grid, borders.at(-1) as number) / segments;
   const fewest = Math.ceil(segments / MOST_SPANS);
   const wanted = Math.max(1, Math.round(seconds / perSegment), fewest);
   const slack = Math.floor(wanted * SLACK);
   const spans: SpanRange[] = [];
-  // No more of them than leave room for the bound above.
-  const longs = segments - Math.min(singles, Math.max(0, segments - 1));
-  for (let first = 0; first < longs; ) {
-    const count = longs - first <= wanted + slack ? longs - first : bestCount(first, wanted, slack);
+  for (let first = 0; first < segments; ) {
+    const rest = segments - first;
+    const count = rest <= wanted + slack ? rest : bestCount(first, wanted, slack);
     spans.push({ firstSegment: first, segmentCount: count });
     first += count;
   }
-  for (let first = longs; first < segments; first++) spans.push({ firstSegment: first, segmentCount: 1 });
   return spans;
 
   function bestCount(first: number, around: number, by: number): number {

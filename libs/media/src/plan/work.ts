@@ -1,26 +1,13 @@
 import { AUDIO_RENDITIONS } from '#contracts';
 import type { Container } from '../ffmpeg/allow-lists.js';
 import type { SourceAnalysis } from '../probe/analyze.js';
-import { type ByteRange, bytesBetween } from './byte-needs.js';
+import { type ByteRange, bytesBetween, READ_AHEAD_SECONDS } from './byte-needs.js';
 import { frameTime, type Grid } from './grid.js';
 import type { Plan, PlannedRendition, PlannedSpan, PlanOptions } from './plan.js';
-import { keyFrameBefore, planSpans, type SpanLengths } from './spans.js';
+import { keyFrameBefore, planSpans, type SpanRange } from './spans.js';
 
 /** Containers whose seek may land late get this much head start, in seconds. */
 const SEEK_MARGIN: Partial<Record<Container, number>> = { mpegts: 1.5, ogg: 1.5, avi: 0.1, matroska: 0.1 };
-
-/**
- * Of a source that arrives while it is encoded what counts is how much is left to do after its last byte:
- * spans are short, and the last ones have a single segment. Each costs the start of an encoder and the
- * decoding from a key frame, so that one that is here, or nearly, has long ones (docs/performance.md).
- */
-const ARRIVING = { segments: 2, singles: 3 };
-
-function spanLengths({ segmentSeconds, spanSeconds, arrivalSeconds }: PlanOptions): SpanLengths {
-  const short = ARRIVING.segments * segmentSeconds;
-  if (arrivalSeconds < spanSeconds / 2 || spanSeconds <= short) return { seconds: spanSeconds, singles: 0 };
-  return { seconds: short, singles: ARRIVING.singles };
-}
 
 /** Bytes that somebody has read already. */
 const READ: ByteRange = { from: 0, to: 0 };
@@ -81,7 +68,15 @@ export function planWork(
   const { extents } = source.timeline;
   const bytesTo = (from: number, segment: number) =>
     source.isOpen ? READ : extents && bytesBetween(extents, from, timeOf(segment));
-  // A follower reads along with the upload, and begins with the first segment's bytes.
+  /** One past the last byte of each segment. */
+  const readsOf = (from: number, { firstSegment: first, segmentCount: count }: SpanRange) =>
+    options.arrivalSeconds === 0 || source.isOpen || !extents
+      ? null
+      : Array.from(
+          { length: count },
+          (_, i) => bytesBetween(extents, from, timeOf(first + i + 1), READ_AHEAD_SECONDS).to,
+        );
+  // All work reads along with the upload, and begins with its first segment's bytes.
   const opening = { seekSeconds: null, skipTo: {}, waitsFor: null, bytes: bytesTo(0, 1) };
   const whole = { firstSegment: 0, segmentCount, ...opening };
   const spans: PlannedSpan[] = [];
@@ -108,16 +103,18 @@ export function planWork(
     grid,
     borders,
     source.timeline.keyFrames.map((t) => t - zeroSeconds),
-    spanLengths(options),
+    options.spanSeconds,
   )) {
     const seekSeconds = seekOf(source, timeOf(range.firstSegment));
+    const from = seekSeconds ?? 0;
     spans.push({
       kind: 'video',
       renditions: encoded,
       ...range,
       seekSeconds: range.firstSegment === 0 ? null : seekSeconds,
       skipTo: startsAlone && range.firstSegment === 0 ? { [lowest]: 1 } : {},
-      bytes: source.isOpen ? READ : bytesTo(seekSeconds ?? 0, range.firstSegment + range.segmentCount),
+      bytes: bytesTo(from, range.firstSegment + 1),
+      reads: readsOf(from, range),
       waitsFor,
     });
   }

@@ -1,0 +1,29 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Environment } from '#config';
+import type { PlannedSpan } from '#media';
+import type { DataSource } from '#persistence';
+import { IS_WAITING, jobsWithoutPlace } from '#work';
+import { DATA_SOURCE, ENVIRONMENT } from '../tokens.js';
+
+/** Kinds that share the places of a process. */
+const PLACES: PlannedSpan['kind'][][] = [['video'], ['copy', 'audio', 'subtitles'], ['index']];
+
+/** Whether there is work that a run which only waits keeps from beginning. */
+@Injectable()
+export class Demand {
+  constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+    @Inject(DATA_SOURCE) private readonly dataSource: DataSource,
+  ) {}
+
+  async isForPlaceOf(kind: PlannedSpan['kind']): Promise<boolean> {
+    const rows = (await this.dataSource.query(
+      `SELECT EXISTS (SELECT 1 FROM spans JOIN jobs ON jobs.id = spans.job_id
+           WHERE spans.status = 'pending' AND spans.released AND spans.kind = ANY ($1)
+             AND jobs.status = 'processing' AND NOT ${IS_WAITING})
+         OR EXISTS (${jobsWithoutPlace(this.environment)}) AS wanted`,
+      [PLACES.find((kinds) => kinds.includes(kind))],
+    )) as { wanted: boolean }[];
+    return rows[0]?.wanted ?? false;
+  }
+}
