@@ -15,7 +15,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
   let job = '';
 
   beforeAll(async () => {
-    const env = { ...MANY_SPANS, POSTER: 'true', STORYBOARD_TILES: '100' };
+    const env = { ...MANY_SPANS, POSTER: 'true', STORYBOARD_TILES: '100', DOWNLOADS: 'top' };
     [stack, browser] = await Promise.all([startStack({ env }), launch()]);
     job = await upload(stack, await fileOf(plain));
     await mustComplete(stack, job, PATIENCE);
@@ -58,4 +58,27 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
     },
     PATIENCE,
   );
+
+  it('offers the video as a file, which plays as it is', async () => {
+    const { page, troubles, close } = await visit(browser, `${stack.urls.gateway}/watch/${job}`);
+    const link = cardOf(page, 'plain.mp4').getByRole('link', { name: 'Download plain.mp4 in 480p' });
+    const [saved] = await Promise.all([page.waitForEvent('download'), link.click()]);
+    expect(saved.suggestedFilename()).toBe('plain 480p.mp4');
+    await saved.cancel();
+    const played = await page.evaluate(`(async () => {
+      const video = Object.assign(document.createElement('video'), { muted: true });
+      const heard = (name) => new Promise((resolve) => video.addEventListener(name, resolve));
+      const ready = heard('canplay');
+      video.src = ${JSON.stringify(await link.getAttribute('href'))};
+      await ready;
+      video.currentTime = 9;
+      const ended = heard('ended');
+      await video.play();
+      await ended;
+      return { duration: video.duration, width: video.videoWidth };
+    })()`);
+    expect(played).toEqual({ duration: expect.closeTo(10, 1), width: 854 });
+    expect(troubles).toEqual([]);
+    await close();
+  }, 60_000);
 });

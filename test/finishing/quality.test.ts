@@ -132,6 +132,7 @@ describe('S1-07 the quality of a rendition', { timeout: 60_000 }, () => {
       [
         { kind: 'poster', ...failed },
         { kind: 'storyboard', status: 'done', result: { name: 's.vtt', sprite: 's.jpg', tiles: 1 } },
+        { kind: 'download', status: 'done', result: { rendition: '720p', name: 'd.mp4', bytes: 9 } },
       ],
       FLOOR,
     );
@@ -139,6 +140,7 @@ describe('S1-07 the quality of a rendition', { timeout: 60_000 }, () => {
       poster: null,
       storyboard: '/media/a/s.vtt',
       quality: null,
+      downloads: [{ name: '720p', url: '/media/a/720p/d.mp4', bytes: 9 }],
       warnings: [{ code: 'poster_failed', message: 'There is no poster.' }],
       belowFloor: null,
     });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { profileKey, readChoice, readProfileKey } from '#contracts';
 import { planJob } from '#media';
+import { chosenDownloads } from '../../apps/segment-upload/src/finishing/downloads.js';
 import { analysis, options } from './analysis.js';
 
 const keyOf = (wanted: Record<string, unknown>) => profileKey('default', readChoice(wanted));
@@ -15,6 +16,9 @@ describe('what an upload wants of the usual outputs', () => {
     [{ renditions: ' 360p, 720p ' }, 'default;renditions=720p,360p'],
     [{ renditions: ['1080p', '720p', '480p', '360p', '240p'] }, 'default'],
     [{ audio: 'default', subtitles: 'true' }, 'default;audio=default'],
+    [{ downloads: 'top' }, 'default;downloads=top'],
+    [{ downloads: '360p, 720p', audio: 'none' }, 'default;audio=none;downloads=720p,360p'],
+    [{ downloads: ['240p'] }, 'default;downloads=240p'],
     [
       { renditions: '240p', audio: 'none', subtitles: false },
       'default;renditions=240p;audio=none;subtitles=false',
@@ -37,8 +41,29 @@ describe('what an upload wants of the usual outputs', () => {
     { audio: ['all'] },
     { subtitles: 'maybe' },
     { subtitles: 1 },
+    { downloads: true },
+    { downloads: [] },
+    { downloads: ['top'] },
+    { downloads: 'all,720p' },
+    { downloads: '144p' },
   ])('S0-04 %j is refused', (wanted) => {
     expect(() => readChoice(wanted)).toThrow(expect.objectContaining({ code: 'invalid_options' }));
+  });
+});
+
+describe('which renditions can be downloaded', () => {
+  const stored = (['720p', '480p', '360p', 'audio', 'subtitles'] as const).map((name) => ({ name }));
+  it.each([
+    ['none', {}, []],
+    ['all', {}, ['720p', '480p', '360p']],
+    ['top', {}, ['720p']],
+    ['360p,1080p', {}, ['360p']],
+    ['1080p', {}, ['720p']],
+    ['all', { downloads: 'none' }, []],
+    ['none', { downloads: ['480p', '360p'] }, ['480p', '360p']],
+    ['none', { downloads: 'all', subtitles: false }, ['720p', '480p', '360p']],
+  ])('of DOWNLOADS=%s and %j', (setting, wanted, names) => {
+    expect(chosenDownloads({ DOWNLOADS: setting }, keyOf(wanted), stored)).toEqual(names);
   });
 });
 

@@ -34,6 +34,7 @@ describe('what is to be made of a file', () => {
       { renditions: [] },
       { audio: 'loud' },
       { subtitles: 'no' },
+      { downloads: 'yes' },
     ]) {
       const answer = await create(url, { size: 10, options });
       expect(codeOf(answer)).toEqual([400, 'invalid_options']);

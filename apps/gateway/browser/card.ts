@@ -113,7 +113,7 @@ export class Card {
     this.lines.update(summary, transfer, job);
     this.showPlayer(summary);
     if (summary.completed && job && !this.links.hasChildNodes()) {
-      this.links.append(streamLinks(job.playback, model.name));
+      this.links.append(streamLinks(job.playback, job.downloads, model.name));
     }
     this.play.hidden = this.player.isOpen || !summary.playable;
     this.showPictures(job);

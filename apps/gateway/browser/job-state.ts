@@ -1,4 +1,13 @@
-import type { Fact, JobStatus, JobView, Playback, RenditionProgress, Stage, WaitingFor } from '#contracts';
+import type {
+  Download,
+  Fact,
+  JobStatus,
+  JobView,
+  Playback,
+  RenditionProgress,
+  Stage,
+  WaitingFor,
+} from '#contracts';
 import { NO_PLAYBACK, STAGES } from '../../../libs/contracts/src/events.js';
 
 /** What the page knows of a job; made only from snapshots and facts, in any order, and never goes back. */
@@ -23,6 +32,8 @@ export interface JobState {
   /** Seconds of video in a second, and seconds that are left; null while nobody knows. */
   speed: number | null;
   etaSeconds: number | null;
+  /** Of a finished video. */
+  downloads: Download[];
 }
 
 const FAILURES = new Set(['upload_failed', 'processing_failed', 'session_expired']);
@@ -46,6 +57,7 @@ export function newJob(jobId: string): JobState {
     placeInLine: null,
     speed: null,
     etaSeconds: null,
+    downloads: [],
   };
 }
 
@@ -70,6 +82,7 @@ export function applySnapshot(job: JobState, view: JobView): JobState {
     placeInLine: view.place_in_line,
     speed: view.speed,
     etaSeconds: view.eta_seconds,
+    downloads: downloadsIn(view.result) ?? job.downloads,
   };
 }
 
@@ -96,8 +109,13 @@ export function applyFact(job: JobState, fact: Fact): JobState {
     waitingFor: status === 'pending' ? job.waitingFor : null,
     speed: fact.speed === undefined ? job.speed : fact.speed,
     etaSeconds: fact.eta_seconds === undefined ? job.etaSeconds : fact.eta_seconds,
+    downloads: downloadsIn(fact.result) ?? job.downloads,
   };
 }
+
+/** Of a job's result; those of earlier versions have none. */
+const downloadsIn = (result: unknown): Download[] | undefined =>
+  (result as { downloads?: Download[] } | null | undefined)?.downloads;
 
 function runningStatus(job: JobState, fact: Fact): JobStatus {
   return fact.stage && STAGES.indexOf(fact.stage) > 0 ? 'processing' : job.status;

@@ -8,6 +8,7 @@ import { openDataSource } from '#persistence';
 import { QueueProducer } from '#queue';
 import { openStore } from '#storage';
 import { EndedJobs } from './ended-jobs.js';
+import { DownloadMaker } from './finishing/download-maker.js';
 import { FinishingProcessor } from './finishing/finishing.processor.js';
 import { FinishingRepository } from './finishing/finishing.repository.js';
 import { FinishingTool } from './finishing/finishing-tool.js';
@@ -88,6 +89,7 @@ export function transcodeModule({ environment, logger, name }: ServiceContext): 
       FinishingTool,
       ImageMaker,
       QualityMeter,
+      DownloadMaker,
       TaskRunner,
       FinishingRepository,
       FinishingProcessor,

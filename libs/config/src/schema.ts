@@ -11,8 +11,10 @@ import {
   MinLength,
   ValidateIf,
 } from 'class-validator';
+import { QUALITIES } from '#contracts';
 
 const isS3 = ({ STORAGE_DRIVER }: { STORAGE_DRIVER?: unknown }) => STORAGE_DRIVER === 's3';
+const NAMES = QUALITIES.join('|');
 const notS3 = (environment: { STORAGE_DRIVER?: unknown }) => !isS3(environment);
 
 /**
@@ -145,6 +147,11 @@ export class Environment {
   @IsIn(['true', 'false']) POSTER = 'true';
   /** Pictures of a storyboard at most; 0: none is made. */
   @Type(() => Number) @IsInt() @Min(0) @Max(100) STORYBOARD_TILES = 100;
+  /** Renditions that become an MP4 to download, where an upload does not choose: none, top, all, or names with commas. */
+  @Matches(new RegExp(`^(none|top|all|(${NAMES})(,(${NAMES})){0,${QUALITIES.length - 1}})$`), {
+    message: `DOWNLOADS must be none, top, all, or some of ${QUALITIES} with commas`,
+  })
+  DOWNLOADS = 'none';
   /** S1-07: segments that are compared with the source; 0: nothing is measured. */
   @Type(() => Number) @IsInt() @Min(0) @Max(20) QUALITY_SAMPLES = 3;
   /** What a rendition below one of the next three does to its job. */

@@ -7,10 +7,21 @@ export interface OutputChoice {
   renditions: Quality[] | null;
   audio: (typeof AUDIO_CHOICES)[number];
   subtitles: boolean;
+  /** Null: as the deployment has it. */
+  downloads: DownloadChoice | null;
 }
 
+/** Renditions that can be downloaded as an MP4: those that are named, by the rule for `renditions`. */
+export type DownloadChoice = (typeof DOWNLOAD_WORDS)[number] | Quality[];
+
 const AUDIO_CHOICES = ['all', 'default', 'none'] as const;
-export const WHOLE_CHOICE: OutputChoice = { renditions: null, audio: 'all', subtitles: true };
+const DOWNLOAD_WORDS = ['none', 'top', 'all'] as const;
+export const WHOLE_CHOICE: OutputChoice = {
+  renditions: null,
+  audio: 'all',
+  subtitles: true,
+  downloads: null,
+};
 
 /** Throws `invalid_options`. Values may be text, as forms and tus metadata have them; other options are not ours. */
 export function readChoice(options: Record<string, unknown>): OutputChoice {
@@ -18,16 +29,35 @@ export function readChoice(options: Record<string, unknown>): OutputChoice {
     renditions: readRenditions(options.renditions),
     audio: readAudio(options.audio),
     subtitles: readFlag(options.subtitles),
+    downloads: readDownloads(options.downloads),
   };
 }
 
 function readRenditions(value: unknown): Quality[] | null {
   if (value === undefined || value === null) return null;
+  const found = qualitiesIn(value);
+  if (found === null) throw invalid(`options.renditions must name some of ${QUALITIES.join(', ')}.`);
+  return found;
+}
+
+/** Also of the setting `DOWNLOADS`. */
+export function readDownloads(value: unknown): DownloadChoice | null {
+  if (value === undefined || value === null) return null;
+  const found = DOWNLOAD_WORDS.find((word) => word === value) ?? qualitiesIn(value);
+  if (found === null)
+    throw invalid(
+      `options.downloads must be ${DOWNLOAD_WORDS.join(', ')} or some of ${QUALITIES.join(', ')}.`,
+    );
+  return found;
+}
+
+/** A list, or text with commas; top first, none twice. Null: not that. */
+function qualitiesIn(value: unknown): Quality[] | null {
   const names: unknown[] = typeof value === 'string' ? value.split(',').map((name) => name.trim()) : [];
   const asked = Array.isArray(value) ? value : names;
   const known: readonly unknown[] = QUALITIES;
   if (asked.length === 0 || asked.length > QUALITIES.length || !asked.every((name) => known.includes(name)))
-    throw invalid(`options.renditions must name some of ${QUALITIES.join(', ')}.`);
+    return null;
   return QUALITIES.filter((name) => asked.includes(name));
 }
 
@@ -50,12 +80,13 @@ const invalid = (message: string) => new SluiceError('invalid_options', message)
  * all of them. The same file with another choice is another asset (S3-08).
  */
 export function profileKey(profile: string, choice: OutputChoice): string {
-  const { renditions, audio, subtitles } = choice;
+  const { renditions, audio, subtitles, downloads } = choice;
   return [
     profile,
     ...(renditions === null || renditions.length === QUALITIES.length ? [] : [`renditions=${renditions}`]),
     ...(audio === 'all' ? [] : [`audio=${audio}`]),
     ...(subtitles ? [] : ['subtitles=false']),
+    ...(downloads === null ? [] : [`downloads=${downloads}`]),
   ].join(';');
 }
 

@@ -96,6 +96,7 @@ const ERRORS = {
   track_left_out: 'internal',
   poster_failed: 'internal',
   storyboard_failed: 'internal',
+  download_failed: 'internal',
   // segments and media
   segment_not_found: 'not_found',
   segment_checksum_mismatch: 'mismatch',

@@ -1,8 +1,8 @@
 import type { ErrorCode } from './errors.js';
-import type { RenditionName } from './media.js';
+import type { Quality, RenditionName } from './media.js';
 
 /** What is made beside and after the encode of a job; none of it keeps a stream from being played. */
-export const FINISHING_KINDS = ['poster', 'storyboard', 'quality'] as const;
+export const FINISHING_KINDS = ['poster', 'storyboard', 'quality', 'download'] as const;
 export type FinishingKind = (typeof FINISHING_KINDS)[number];
 
 /** How near a rendition is to the source (S1-07), the mean of its samples. Null: not measured with this metric. */
@@ -31,6 +31,14 @@ export interface JobQuality {
   renditions: RenditionQuality[];
 }
 
+/** An entry of `result.downloads` of a job: a rendition and the default sound as one progressive MP4. */
+export interface Download {
+  name: Quality;
+  /** Path on the gateway, from its root. */
+  url: string;
+  bytes: number;
+}
+
 /** What went wrong with a job that was completed all the same. */
 export interface JobWarning {
   code: ErrorCode;
@@ -43,4 +51,5 @@ export interface FinishingResults {
   poster: { name: string; width: number; height: number };
   storyboard: { name: string; sprite: string; tiles: number };
   quality: { metric: QualityMetric; renditions: RenditionQuality[] };
+  download: { rendition: Quality; name: string; bytes: number };
 }

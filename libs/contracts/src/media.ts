@@ -75,4 +75,6 @@ export const segmentFileName = (index: number, sha256: string, kind: RenditionKi
 export const posterFileName = (sha256: string) => `poster-${sha256.slice(0, 8)}.jpg`;
 export const storyboardFileName = (sha256: string, extension: 'jpg' | 'vtt') =>
   `storyboard-${sha256.slice(0, 8)}.${extension}`;
+/** In its rendition's folder; the digest is that of the `moov` and of the names of what it is made of. */
+export const downloadFileName = (sha256: string) => `download-${sha256.slice(0, 8)}.mp4`;
 export const initFileName = (sha256: string) => `init-${sha256.slice(0, 8)}.mp4`;

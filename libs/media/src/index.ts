@@ -1,4 +1,6 @@
 export * from './cut/audio-cutter.js';
+export { ByteReader } from './cut/byte-reader.js';
+export { readFragments } from './cut/fragments.js';
 export * from './cut/sink.js';
 export * from './cut/subtitle-cutter.js';
 export * from './cut/video-cutter.js';
@@ -31,5 +33,7 @@ export { packetArguments } from './probe/packet-scan.js';
 export { ArrivesSoon, NotArrived, type SourceReader } from './probe/source.js';
 export type { VideoTimeline } from './probe/timeline.js';
 export { languageOf, titleOf } from './probe/track-words.js';
+export * from './progressive/fragment-heads.js';
+export * from './progressive/movie.js';
 export * from './quality/command.js';
 export * from './quality/scores.js';

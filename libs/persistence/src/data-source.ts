@@ -14,6 +14,7 @@ import { Tracks1700000800000 } from './migrations/1700000800000-tracks.js';
 import { GrowingPlans1700000850000 } from './migrations/1700000850000-growing-plans.js';
 import { Scale1700000900000 } from './migrations/1700000900000-scale.js';
 import { Twins1700001000000 } from './migrations/1700001000000-twins.js';
+import { Downloads1700001200000 } from './migrations/1700001200000-downloads.js';
 import { Pace1700001400000 } from './migrations/1700001400000-pace.js';
 
 const INT8_OID = 20;
@@ -47,6 +48,7 @@ export function dataSourceOptions(config: {
       Scale1700000900000,
       Finishing1700000700000,
       Twins1700001000000,
+      Downloads1700001200000,
       Pace1700001400000,
     ],
     migrationsTransactionMode: 'all',

@@ -14,17 +14,28 @@ import {
 export type MediaTarget =
   | { kind: 'early-multivariant'; assetId: string }
   | { kind: 'early-media'; assetId: string; rendition: RenditionName }
-  /** `immutable`: the name carries the digest, so the name is the version. */
-  | { kind: 'object'; key: string; type: string; immutable: boolean; version: string | null };
+  | MediaObject;
+
+export interface MediaObject {
+  kind: 'object';
+  key: string;
+  type: string;
+  /** The name carries the digest, so the name is the version. */
+  immutable: boolean;
+  version: string | null;
+  /** May be saved under a name that the address asks for. */
+  isDownload?: true;
+}
 
 export const HLS_TYPE = 'application/vnd.apple.mpegurl';
 const TEXT_TYPE = 'text/vtt; charset=utf-8';
 const DASH_TYPE = 'application/dash+xml';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** segmentFileName and initFileName of the contracts. */
+/** segmentFileName, initFileName and downloadFileName of the contracts. */
 const SEGMENT_NAME = /^seg_\d{4,6}-[0-9a-f]{8}\.m4s$/;
 const TEXT_NAME = /^seg_\d{4,6}-[0-9a-f]{8}\.vtt$/;
+const DOWNLOAD_NAME = /^download-[0-9a-f]{8}\.mp4$/;
 const INIT_NAME = /^init-[0-9a-f]{8}\.mp4$/;
 /** posterFileName and storyboardFileName. */
 const PICTURE_NAME = /^(poster|storyboard)-[0-9a-f]{8}\.jpg$/;
@@ -61,10 +72,12 @@ function ofRendition(assetId: string, rendition: RenditionName, name: string): M
   if (kind === 'subtitles') return TEXT_NAME.test(name) ? immutable(key, name, TEXT_TYPE) : null;
   if (SEGMENT_NAME.test(name)) return immutable(key, name, 'video/iso.segment');
   if (INIT_NAME.test(name)) return immutable(key, name, `${kind}/mp4`);
+  if (kind === 'video' && DOWNLOAD_NAME.test(name))
+    return { ...immutable(key, name, 'video/mp4'), isDownload: true };
   return null;
 }
 
-const playlist = (key: string, type: string): MediaTarget => ({
+const playlist = (key: string, type: string): MediaObject => ({
   kind: 'object',
   key,
   type,
@@ -72,7 +85,7 @@ const playlist = (key: string, type: string): MediaTarget => ({
   version: null,
 });
 
-const immutable = (key: string, name: string, type: string): MediaTarget => ({
+const immutable = (key: string, name: string, type: string): MediaObject => ({
   kind: 'object',
   key,
   type,

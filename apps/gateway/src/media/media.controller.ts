@@ -3,8 +3,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SluiceError } from '#contracts';
 import { type ObjectStore, type StoredObject } from '#storage';
 import { STORE } from '../tokens.js';
+import { dispositionOf } from './disposition.js';
 import { EarlyPlaylists } from './early-playlists.js';
-import { HLS_TYPE, type MediaTarget, parseMediaPath } from './media-path.js';
+import { HLS_TYPE, type MediaObject, parseMediaPath } from './media-path.js';
 import { Quarantine } from './quarantine.js';
 import { parseRange } from './range.js';
 
@@ -47,7 +48,7 @@ export class MediaController {
   }
 
   private async sendObject(
-    target: Extract<MediaTarget, { kind: 'object' }>,
+    target: MediaObject,
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
@@ -58,6 +59,8 @@ export class MediaController {
       .header('cache-control', target.immutable ? FOR_EVER : A_MINUTE)
       .header('etag', etag)
       .header('accept-ranges', 'bytes');
+    const disposition = target.isDownload ? dispositionOf(filenameIn(request)) : null;
+    if (disposition) reply.header('content-disposition', disposition);
     if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
     const ifRange = request.headers['if-range'];
     const asked = ifRange === undefined || ifRange === etag ? request.headers.range : undefined;
@@ -82,6 +85,8 @@ export class MediaController {
     return reply.send(body);
   }
 }
+
+const filenameIn = ({ query }: FastifyRequest) => (query as { filename?: unknown }).filename;
 
 const versionOf = ({ size, modified }: StoredObject) =>
   `${size.toString(16)}-${modified.getTime().toString(16)}`;

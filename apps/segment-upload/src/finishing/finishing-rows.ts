@@ -14,6 +14,7 @@ import type { DataSource, EntityManager } from '#persistence';
 import type { PackageJob, StoredRendition } from '../packaging/package-rows.js';
 import type { Resources } from '../resources.js';
 import { CONTEXT, DATABASE, RESOURCES } from '../tokens.js';
+import { chosenDownloads } from './downloads.js';
 import { sampledSegments } from './sampling.js';
 
 /** A task that has ended, as packaging sees it. */
@@ -39,10 +40,13 @@ export class FinishingRows {
   ) {}
 
   /** Whether a job with these renditions is to have tasks beyond those that it has. */
-  wanted(renditions: readonly StoredRendition[]): boolean {
-    const { STORYBOARD_TILES, POSTER } = this.context.environment;
+  wanted({ profile }: PackageJob, renditions: readonly StoredRendition[]): boolean {
+    const { environment } = this.context;
     return (
-      POSTER === 'true' || STORYBOARD_TILES > 0 || samplesOf(this.context.environment, renditions).length > 0
+      environment.POSTER === 'true' ||
+      environment.STORYBOARD_TILES > 0 ||
+      samplesOf(environment, renditions).length > 0 ||
+      chosenDownloads(environment, profile, renditions).length > 0
     );
   }
 
@@ -73,7 +77,7 @@ export class FinishingRows {
       );
       const row = rows[0];
       if (!row) return null;
-      await this.insert(manager, job.id, row.tenant_id, renditions);
+      await this.insert(manager, job, row.tenant_id, renditions);
       const fact = await recordFact(manager, job.id, {
         type: 'processing_progress',
         durable: true,
@@ -91,7 +95,7 @@ export class FinishingRows {
 
   private async insert(
     manager: EntityManager,
-    jobId: string,
+    job: PackageJob,
     tenantId: string,
     renditions: readonly StoredRendition[],
   ): Promise<void> {
@@ -104,12 +108,17 @@ export class FinishingRows {
         position,
         params: { segment },
       })),
+      ...chosenDownloads(environment, job.profile, renditions).map((rendition, position) => ({
+        kind: 'download' as const,
+        position,
+        params: { rendition },
+      })),
     ];
     await manager.query(
       `INSERT INTO finishing_tasks (tenant_id, job_id, kind, position, params)
        SELECT $1, $2, kind, position, params FROM jsonb_to_recordset($3::jsonb) AS t(kind text, position integer, params jsonb)
        ON CONFLICT DO NOTHING`,
-      [tenantId, jobId, JSON.stringify(tasks)],
+      [tenantId, job.id, JSON.stringify(tasks)],
     );
   }
 

@@ -1,15 +1,18 @@
 import {
+  type Download,
   type JobQuality,
   type JobWarning,
   mediaPrefix,
   type Pictures,
   type RenditionQuality,
+  renditionPrefix,
 } from '#contracts';
 import { belowFloor, meanScore, type QualityFloor } from '#media';
 import type { EndedTask } from './finishing-rows.js';
 
 export interface Verdict extends Pictures {
   quality: JobQuality | null;
+  downloads: Download[];
   warnings: JobWarning[];
   /** Renditions below the floor, in words; null when there is none. */
   belowFloor: string | null;
@@ -27,6 +30,7 @@ export function verdictOf(assetId: string, tasks: readonly EndedTask[], floor: Q
     poster: pictureOf(assetId, tasks, 'poster'),
     storyboard: pictureOf(assetId, tasks, 'storyboard'),
     quality,
+    downloads: downloadsOf(assetId, tasks),
     warnings: [
       ...failures(tasks),
       ...(words === null ? [] : [{ code: 'quality_below_floor' as const, message: words }]),
@@ -53,6 +57,15 @@ function pictureOf(
     if (task.status === 'done' && task.kind === kind) return `/${mediaPrefix(assetId)}${task.result.name}`;
   }
   return null;
+}
+
+/** Top rendition first: the order of the tasks. */
+function downloadsOf(assetId: string, tasks: readonly EndedTask[]): Download[] {
+  return tasks.flatMap((task) => {
+    if (task.kind !== 'download' || task.status !== 'done') return [];
+    const { rendition, name, bytes } = task.result;
+    return [{ name: rendition, url: `/${renditionPrefix(assetId, rendition)}${name}`, bytes }];
+  });
 }
 
 /** Samples that were taken with another metric (processes with another ffmpeg) do not count. */

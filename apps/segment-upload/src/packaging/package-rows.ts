@@ -6,6 +6,8 @@ import { DATABASE } from '../tokens.js';
 export interface PackageJob {
   id: string;
   assetId: string;
+  /** `profileKey` of the contracts. */
+  profile: string;
   status: JobStatus;
   assetStatus: AssetStatus;
   /** All of the source is here and planned, nothing is still to be done, and no verdict is waited for. */
@@ -69,7 +71,7 @@ export class PackageRows {
 
   async job(jobId: string): Promise<PackageJob | null> {
     const rows = await this.database.query<PackageJob[]>(
-      `SELECT j.id, j.asset_id AS "assetId", j.status, a.status AS "assetStatus",
+      `SELECT j.id, j.asset_id AS "assetId", a.profile, j.status, a.status AS "assetStatus",
          j.source_complete AND j.plan IS NOT NULL AND EXISTS (SELECT 1 FROM spans WHERE job_id = $1)
            AND NOT EXISTS (SELECT 1 FROM spans WHERE job_id = $1 AND status <> 'done')
            AND j.scan IN ('off', 'clean') AS "isDue", j.packaged_at IS NOT NULL AS "isPackaged"

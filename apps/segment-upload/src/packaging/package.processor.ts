@@ -62,7 +62,7 @@ export class PackageProcessor {
     await assertComplete(this.rows, all);
     // A track without a single packet has no playlist that a player would take.
     const renditions = all.filter((rendition) => rendition.segmentsTotal !== 0);
-    if (!job.isPackaged && this.finishing.wanted(renditions)) {
+    if (!job.isPackaged && this.finishing.wanted(job, renditions)) {
       await this.write(job, renditions, signal, async () => undefined);
       await this.finishing.begin(job, renditions);
       return;
@@ -125,7 +125,7 @@ function resultOf(
   job: PackageJob,
   renditions: readonly PackagedRendition[],
   duration: number,
-  { poster, storyboard, quality, warnings }: Verdict,
+  { poster, storyboard, quality, downloads, warnings }: Verdict,
 ) {
   const { hls, dash } = finishedPlayback(job.assetId, null);
   return {
@@ -144,6 +144,7 @@ function resultOf(
       bytes,
     })),
     quality,
+    downloads,
     warnings,
   };
 }

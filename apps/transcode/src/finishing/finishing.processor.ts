@@ -24,6 +24,10 @@ const FAILURES: Record<FinishingKind, { code: ErrorCode; message: string }> = {
     code: 'quality_not_measured',
     message: 'A part of the video could not be compared with its source.',
   },
+  download: {
+    code: 'download_failed',
+    message: 'A rendition cannot be downloaded: its file could not be made.',
+  },
 };
 
 /** Consumer of `finishing`: claim, run under a lease, record; what fails becomes a warning. */

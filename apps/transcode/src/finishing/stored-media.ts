@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
-import { type RenditionName, SluiceError } from '#contracts';
+import { AUDIO_RENDITIONS, type RenditionName, SluiceError } from '#contracts';
 import type { DataSource } from '#persistence';
 import type { ObjectStore } from '#storage';
 import type { ByteSource } from '../source/source-server.js';
@@ -15,15 +15,18 @@ export const posterRendition = (job: string) => `SELECT id FROM renditions AS ca
   ORDER BY LEAST(width, height) <= ${POSTER_SHORT_SIDE} DESC,
     LEAST(width, height) * CASE WHEN LEAST(width, height) <= ${POSTER_SHORT_SIDE} THEN -1 ELSE 1 END LIMIT 1`;
 
-export interface StoredVideo {
+export interface StoredTrack {
   id: string;
   name: RenditionName;
+  initKey: string;
+  initSize: number;
+}
+
+export interface StoredVideo extends StoredTrack {
   mode: 'encode' | 'copy';
   width: number;
   height: number;
   timescale: number;
-  initKey: string;
-  initSize: number;
 }
 
 export interface StoredSegment {
@@ -61,13 +64,22 @@ export class StoredMedia {
     return rows[0] ?? null;
   }
 
+  /** The rendition, and the default sound where there is any. */
+  movie(jobId: string, rendition: string): Promise<StoredTrack[]> {
+    return this.dataSource.query(
+      `SELECT id, name, init_key AS "initKey", init_size AS "initSize" FROM renditions
+       WHERE job_id = $1 AND name IN ($2, $3) AND init_key IS NOT NULL ORDER BY kind DESC`,
+      [jobId, rendition, AUDIO_RENDITIONS[0]],
+    );
+  }
+
   /** Ascending; those of `indices` that are stored, or all. */
-  segments(video: StoredVideo, indices: readonly number[] | null = null): Promise<StoredSegment[]> {
+  segments(track: StoredTrack, indices: readonly number[] | null = null): Promise<StoredSegment[]> {
     return this.dataSource.query(
       `SELECT segment_index AS index, start_ticks AS "startTicks", duration_ticks AS "durationTicks", size,
          storage_path AS key
        FROM segments WHERE rendition_id = $1 AND ($2::integer[] IS NULL OR segment_index = ANY($2)) ORDER BY segment_index`,
-      [video.id, indices],
+      [track.id, indices],
     );
   }
 

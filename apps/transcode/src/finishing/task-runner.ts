@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { DownloadMaker } from './download-maker.js';
 import type { ClaimedTask, Outcome } from './finishing.repository.js';
 import { ImageMaker } from './image-maker.js';
 import { QualityMeter } from './quality-meter.js';
@@ -9,6 +10,7 @@ export class TaskRunner {
   constructor(
     @Inject(ImageMaker) private readonly images: ImageMaker,
     @Inject(QualityMeter) private readonly meter: QualityMeter,
+    @Inject(DownloadMaker) private readonly downloads: DownloadMaker,
   ) {}
 
   run(task: ClaimedTask, signal: AbortSignal): Promise<Outcome> {
@@ -19,6 +21,8 @@ export class TaskRunner {
         return this.images.storyboard(task, signal);
       case 'quality':
         return this.meter.measure(task, signal);
+      case 'download':
+        return this.downloads.make(task, signal);
     }
   }
 }

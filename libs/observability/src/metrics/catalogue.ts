@@ -72,7 +72,7 @@ export const METRICS = {
   sluice_vod_remux_stalls_total: {
     kind: 'counter',
     service: 'transcode',
-    help: 'The same for runs that copy the source.',
+    help: 'The same for what is copied: a rung from its source, a download from stored segments.',
     labels: { strategy: ['default', 'fallback', 'transcode'] },
   },
   sluice_sockets: {

@@ -1,0 +1,73 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { mustRun } from '../clips/run.js';
+import { readMediaPlaylist } from '../verify/playlist.js';
+import { fetchBytes, fetchText } from '../verify/rendition.js';
+
+export interface Packet {
+  time: number;
+  isKey: boolean;
+  md5: string;
+}
+
+/** What a demuxer makes of a track, times with the edit list applied; in the order of the file. */
+export async function packetsOf(file: string, track: 'v' | 'a'): Promise<Packet[]> {
+  const { stdout } = await mustRun('ffprobe', [
+    ...['-v', 'error', '-select_streams', `${track}:0`, '-show_data_hash', 'md5', '-of', 'json'],
+    ...['-show_entries', 'packet=pts_time,flags,data_hash', file],
+  ]);
+  const { packets } = JSON.parse(stdout.toString()) as {
+    packets: { pts_time: string; flags: string; data_hash: string }[];
+  };
+  return packets.map((one) => ({
+    time: Number(one.pts_time),
+    isKey: one.flags.startsWith('K'),
+    md5: one.data_hash,
+  }));
+}
+
+/** Every decoded frame with its time; throws at a file that does not decode without a complaint. */
+export async function framesOf(file: string, track: 'v' | 'a'): Promise<string[]> {
+  const passThrough = track === 'v' ? ['-fps_mode', 'passthrough', '-enc_time_base', '1:90000'] : [];
+  const { stdout, stderr } = await mustRun('ffmpeg', [
+    ...['-nostdin', '-v', 'warning', '-xerror', '-copyts', '-i', file, '-map', `0:${track}:0`],
+    ...[...passThrough, '-f', 'framemd5', 'pipe:1'],
+  ]);
+  if (stderr.trim() !== '') throw new Error(`${file}: ${stderr}`);
+  return stdout
+    .toString()
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+/** The boxes of a file, in order. */
+export function boxTypes(file: Buffer): string[] {
+  const found: string[] = [];
+  for (let at = 0; at < file.length; at += file.readUInt32BE(at))
+    found.push(file.toString('latin1', at + 4, at + 8));
+  return found;
+}
+
+/** A rendition as players get it, init segment and segments in a row, in a file that lives as long as `use`. */
+export async function withFiles<T>(
+  files: Record<string, Buffer>,
+  use: (paths: Record<string, string>) => Promise<T>,
+): Promise<T> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'sluice-mp4-'));
+  try {
+    const paths: Record<string, string> = {};
+    for (const [name, bytes] of Object.entries(files)) {
+      paths[name] = path.join(dir, `${name}.mp4`);
+      await writeFile(paths[name], bytes);
+    }
+    return await use(paths);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+export async function joinedRendition(playlist: string): Promise<Buffer> {
+  const { map, segments } = readMediaPlaylist(await fetchText(playlist), playlist);
+  return Buffer.concat(await Promise.all([map, ...segments.map(({ url }) => url)].map(fetchBytes)));
+}
