@@ -15,6 +15,9 @@ export const PRODUCTION = {
   UPLOAD_MAX_FILE_SIZE: String(4 * 1024 ** 3),
 };
 
+/** What comes after the encode is not part of it. */
+export const ENCODE_ONLY = { POSTER: 'false', STORYBOARD_TILES: '0', QUALITY_SAMPLES: '0' };
+
 export interface Backing {
   /** A folder of this run. */
   dir: string;

@@ -3,7 +3,7 @@ import { fileSource } from '#client/node';
 import { SERVICES } from '#contracts';
 import type { Plan } from '#media';
 import { startStack, waitFor } from '#testing';
-import { PRODUCTION, startBacking } from './backing.js';
+import { ENCODE_ONLY, PRODUCTION, startBacking } from './backing.js';
 import { cpuSecondsOf } from './cpu.js';
 import type { Cost } from './plain.js';
 
@@ -26,7 +26,7 @@ export interface Engine {
 export async function startEngine(): Promise<Engine> {
   const backing = await startBacking();
   try {
-    const stack = await startStack({ env: { ...PRODUCTION, REDIS_URL: backing.redisUrl } });
+    const stack = await startStack({ env: { ...PRODUCTION, ...ENCODE_ONLY, REDIS_URL: backing.redisUrl } });
     const roots = [
       ...backing.pids,
       ...SERVICES.flatMap((name) => stack.processes[name].map((service) => service.process.pid)),

@@ -1,6 +1,6 @@
 import { loadEnvironment } from '#config';
 import { type Stack, startStack } from '#testing';
-import { type Backing, PRODUCTION, startBacking } from '../backing.js';
+import { type Backing, ENCODE_ONLY, PRODUCTION, startBacking } from '../backing.js';
 import { type Figure, lowerIsBetter, median, table } from '../figures.js';
 import { runPlain } from '../plain.js';
 import { type OverlapRun, planOf, runCopied, runEncoded } from './runs.js';
@@ -27,8 +27,6 @@ const TARGET = {
 const UPLOAD_BY_ENCODE = 1.2;
 /** A fit file comes over a line of so many times its bit rate. */
 const COPY_PACE = 8;
-/** What comes after the encode is not part of it. */
-const ENCODE_ONLY = { POSTER: 'false', STORYBOARD_TILES: '0', QUALITY_SAMPLES: '0' };
 
 interface Measured {
   minutes: number;
