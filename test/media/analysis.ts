@@ -1,4 +1,4 @@
-import { DEFAULT_INPUT_LIMITS, type SourceAnalysis } from '#media';
+import { DEFAULT_INPUT_LIMITS, type PlanOptions, type SourceAnalysis } from '#media';
 
 /** A minute of 720p with sound, fit to be copied. */
 export const analysis = (change: Partial<SourceAnalysis> = {}): SourceAnalysis => ({
@@ -53,7 +53,7 @@ export const analysis = (change: Partial<SourceAnalysis> = {}): SourceAnalysis =
   copyObstacle: null,
   ...change,
 });
-export const options = {
+export const options: PlanOptions = {
   segmentSeconds: 4,
   spanSeconds: 20,
   preset: 'veryfast',

@@ -280,7 +280,7 @@ describe('tus creation', () => {
     ['an empty pair', 'a eA==,', 400, 'validation_failed'],
     ['65 keys', Array.from({ length: 65 }, (_, i) => `k${i} eA==`).join(','), 400, 'validation_failed'],
     ['a priority of 11', 'priority MTE=', 400, 'validation_failed'],
-    ['an unknown profile', 'profile eHl6', 400, 'validation_failed'],
+    ['an unknown profile', 'profile eHl6', 400, 'unknown_profile'],
     ['a hash that is none', 'file_hash eHl6', 400, 'validation_failed'],
     ['a path', `filename ${Buffer.from('../../etc/passwd.mp4').toString('base64')}`, 400, 'invalid_filename'],
     ['a script', `filename ${Buffer.from('run.sh').toString('base64')}`, 415, 'extension_not_allowed'],

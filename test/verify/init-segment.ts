@@ -2,14 +2,16 @@ import { BrokenBoxes, boxes, find, must, version } from './boxes.js';
 
 /** What an init segment says of its one track. */
 export interface Track {
+  /** `avc1`, `hvc1`, `av01` or `mp4a`. */
+  entry: string;
   kind: 'video' | 'audio';
   /** Ticks per second. */
   timescale: number;
-  /** RFC 6381, read from avcC or esds. */
+  /** RFC 6381, read from avcC, hvcC, av1C or esds. */
   codecs: string;
   width: number;
   height: number;
-  /** Bytes of the length before each NAL unit. */
+  /** Bytes of the length before each NAL unit; 0 where there are none. */
   nalLengthSize: number;
   /** Ticks that an edit list takes off every presentation time; 0 without one. */
   editStart: number;
@@ -26,6 +28,7 @@ export function readInitSegment(bytes: Buffer): Track {
   const entry = boxes(stsd.subarray(8))[0];
   if (!entry) throw new BrokenBoxes('stsd is empty');
   const common = {
+    entry: entry.type,
     timescale: mdhd.readUInt32BE(version(mdhd) === 1 ? 20 : 12),
     editStart: editStart(find(moov, 'trak/edts/elst')),
     defaults: { duration: trex.readUInt32BE(12), size: trex.readUInt32BE(16), flags: trex.readUInt32BE(20) },
@@ -36,15 +39,39 @@ export function readInitSegment(bytes: Buffer): Track {
 }
 
 function video(type: string, entry: Buffer) {
-  if (type !== 'avc1') throw new BrokenBoxes(`video sample entry ${type}, avc1 expected`);
-  const avcC = must(entry.subarray(78), 'avcC');
-  return {
-    codecs: `avc1.${avcC.toString('hex', 1, 4)}`,
-    width: entry.readUInt16BE(24),
-    height: entry.readUInt16BE(26),
-    nalLengthSize: (avcC.readUInt8(4) & 3) + 1,
-  };
+  const inside = entry.subarray(78);
+  const size = { width: entry.readUInt16BE(24), height: entry.readUInt16BE(26) };
+  if (type === 'avc1') {
+    const avcC = must(inside, 'avcC');
+    return {
+      ...size,
+      codecs: `avc1.${avcC.toString('hex', 1, 4)}`,
+      nalLengthSize: (avcC.readUInt8(4) & 3) + 1,
+    };
+  }
+  if (type === 'hvc1') {
+    const hvcC = must(inside, 'hvcC');
+    return { ...size, codecs: hevcCodecs(hvcC), nalLengthSize: (hvcC.readUInt8(21) & 3) + 1 };
+  }
+  if (type === 'av01') return { ...size, codecs: av1Codecs(must(inside, 'av1C')), nalLengthSize: 0 };
+  throw new BrokenBoxes(`video sample entry ${type}, avc1, hvc1 or av01 expected`);
 }
+
+/** ISO/IEC 14496-15, E.3; of the eight-bit main profiles of the main tier, which is all that we make. */
+function hevcCodecs(hvcC: Buffer): string {
+  const bits = [...hvcC.subarray(2, 6)].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  const flags = Number.parseInt([...bits].reverse().join(''), 2).toString(16);
+  const constraints = hvcC.toString('hex', 6, 12).replace(/(00)+$/, '');
+  const bytes = (constraints.match(/../g) ?? []).map((byte) => byte.replace(/^0/, ''));
+  return ['hvc1', String(hvcC.readUInt8(1)), flags, `L${hvcC.readUInt8(12)}`, ...bytes]
+    .map((part) => part.toUpperCase())
+    .join('.')
+    .replace('HVC1', 'hvc1');
+}
+
+/** AV1 in ISO-BMFF, section 5: of eight bits and the main tier. */
+const av1Codecs = (av1C: Buffer): string =>
+  `av01.${av1C.readUInt8(1) >> 5}.${String(av1C.readUInt8(1) & 31).padStart(2, '0')}M.08`;
 
 function audio(type: string, entry: Buffer) {
   if (type !== 'mp4a') throw new BrokenBoxes(`audio sample entry ${type}, mp4a expected`);

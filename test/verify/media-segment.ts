@@ -12,8 +12,8 @@ export interface Sample {
 
 export interface MediaSegment {
   samples: Sample[];
-  /** NAL unit types of the first sample, in order; empty for audio. */
-  firstNals: number[];
+  /** The first sample can be decoded by itself, and all that follow without what came before; true for audio. */
+  begins: boolean;
 }
 
 const NOT_SYNC = 0x10000;
@@ -21,7 +21,7 @@ const NOT_SYNC = 0x10000;
 export function readMediaSegment(bytes: Buffer, track: Track): MediaSegment {
   const top = boxes(bytes);
   const samples: Sample[] = [];
-  let firstNals: number[] | undefined;
+  let begins: boolean | undefined;
   for (const moof of top.filter((box) => box.type === 'moof')) {
     const fragment = readFragment(moof.body, track);
     const mdat = top.find((box) => box.type === 'mdat' && box.start > moof.start);
@@ -30,15 +30,13 @@ export function readMediaSegment(bytes: Buffer, track: Track): MediaSegment {
       throw new BrokenBoxes('a fragment has more samples than its mdat holds');
     if (track.kind === 'video') {
       const data = fragment.dataOffset === null ? mdat.start + 8 : moof.start + fragment.dataOffset;
-      firstNals ??= nalTypes(
-        bytes.subarray(data, data + (fragment.samples[0]?.size ?? 0)),
-        track.nalLengthSize,
-      );
+      const first = bytes.subarray(data, data + (fragment.samples[0]?.size ?? 0));
+      begins ??= BEGINNINGS[track.entry]?.(first, track.nalLengthSize) ?? false;
     }
     samples.push(...fragment.samples);
   }
   if (samples.length === 0) throw new BrokenBoxes('a segment without a sample');
-  return { samples, firstNals: firstNals ?? [] };
+  return { samples, begins: begins ?? true };
 }
 
 function readFragment(moof: Buffer, track: Track): { samples: Sample[]; dataOffset: number | null } {
@@ -100,12 +98,47 @@ function readRun(trun: Buffer, defaults: Track['defaults'], decodeStart: number)
   return { samples, dataOffset, end: decode };
 }
 
-/** ISO/IEC 14496-15: each NAL unit behind its length; the type is the low five bits of its first byte. */
-function nalTypes(sample: Buffer, lengthSize: number): number[] {
-  const types: number[] = [];
+/** First byte of each NAL unit, which stands behind its length (ISO/IEC 14496-15). */
+function nalHeaders(sample: Buffer, lengthSize: number): number[] {
+  const headers: number[] = [];
   for (let at = 0; at + lengthSize < sample.length; ) {
-    types.push(sample.readUInt8(at + lengthSize) & 0x1f);
+    headers.push(sample.readUInt8(at + lengthSize));
     at += lengthSize + sample.readUIntBE(at, lengthSize);
   }
-  return types;
+  return headers;
 }
+
+const SEQUENCE_HEADER = 1;
+const FRAME_HEADERS = [3, 6];
+
+/** AV1, 5.3 to 5.9: a sequence header, and a first frame that is shown and a key frame. */
+function beginsWithKeyFrame(sample: Buffer): boolean {
+  let described = false;
+  for (let at = 0; at < sample.length; ) {
+    const header = sample.readUInt8(at);
+    const type = (header >> 3) & 15;
+    at += header & 4 ? 2 : 1;
+    let size = 0;
+    for (let shift = 0, more = true; more; shift += 7, at++) {
+      size += (sample.readUInt8(at) & 127) << shift;
+      more = sample.readUInt8(at) >= 128;
+    }
+    if (type === SEQUENCE_HEADER) described = true;
+    if (FRAME_HEADERS.includes(type)) return described && sample.readUInt8(at) >> 4 === 1;
+    at += size;
+  }
+  return false;
+}
+
+/** By sample entry: is it an IDR picture, or what AV1 has of that kind? */
+const BEGINNINGS: Record<string, (sample: Buffer, nalLengthSize: number) => boolean> = {
+  avc1: (sample, size) => {
+    const types = nalHeaders(sample, size).map((header) => header & 31);
+    return types.find((type) => type >= 1 && type <= 5) === 5;
+  },
+  hvc1: (sample, size) => {
+    const types = nalHeaders(sample, size).map((header) => (header >> 1) & 63);
+    return [19, 20].includes(types.find((type) => type < 32) ?? -1);
+  },
+  av01: beginsWithKeyFrame,
+};

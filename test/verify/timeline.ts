@@ -1,8 +1,5 @@
 import { endOf, type FetchedRendition, startOf } from './rendition.js';
 
-/** NAL unit types of ITU-T H.264, table 7-1. */
-const CODED_SLICE = 1;
-const IDR_SLICE = 5;
 /** Audio and video begin and end together within this, read from the boxes. */
 const TOGETHER_SECONDS = 0.05;
 
@@ -39,8 +36,7 @@ function checkVideoStart(where: string, segment: FetchedRendition['segments'][nu
   const problems: string[] = [];
   const first = segment.samples[0];
   if (!first?.sync) problems.push(`${where} does not begin with a sample that is flagged as sync`);
-  const slice = segment.firstNals.find((type) => type >= CODED_SLICE && type <= IDR_SLICE);
-  if (slice !== IDR_SLICE) problems.push(`${where} begins with a slice of NAL type ${slice}, not an IDR (5)`);
+  if (!segment.begins) problems.push(`${where} does not begin with an IDR or key frame`);
   if (first && segment.samples.some((sample) => sample.present < first.present)) {
     problems.push(`${where} has frames that are shown before its key frame (open GOP)`);
   }

@@ -7,6 +7,7 @@ import type { Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import { type Consumer, consume, type QueueProducer } from '#queue';
 import type { ObjectStore } from '#storage';
+import { Encoders } from './encoders/encoders.js';
 import { EndedJobs } from './ended-jobs.js';
 import { FinishingProcessor } from './finishing/finishing.processor.js';
 import { PlanProcessor } from './planning/plan.processor.js';
@@ -61,6 +62,7 @@ export class Runtime implements OnModuleDestroy {
     @Inject(FinishingProcessor) private readonly finishing: FinishingProcessor,
     @Inject(Reconciler) private readonly reconciler: Reconciler,
     @Inject(EndedJobs) private readonly ended: EndedJobs,
+    @Inject(Encoders) private readonly encoders: Encoders,
   ) {}
 
   /** `address`: where segment-upload reaches this process. */
@@ -94,6 +96,7 @@ export class Runtime implements OnModuleDestroy {
     const path = this.environment.FFMPEG_PATH;
     this.identity.ffmpegVersion = await ffmpegVersion(path);
     this.identity.abilities = await ffmpegAbilities(path);
+    this.encoders.learn(this.identity.abilities);
     const missing = missingToneMapping(this.identity.abilities);
     if (missing.length > 0) this.logger.warn({ missing }, 'this ffmpeg cannot convert HDR; such videos fail');
   }

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { type DynamicModule, Module } from '@nestjs/common';
+import { loadProfiles } from '#config';
 import { FactPublisher } from '#events';
 import type { ServiceContext } from '#http';
 import { storeWatch } from '#observability';
 import { openDataSource } from '#persistence';
 import { QueueProducer } from '#queue';
 import { openStore } from '#storage';
+import { Encoders } from './encoders/encoders.js';
+import { WorkerEncoders } from './encoders/worker-encoders.js';
 import { EndedJobs } from './ended-jobs.js';
 import { DownloadMaker } from './finishing/download-maker.js';
 import { FinishingProcessor } from './finishing/finishing.processor.js';
@@ -31,7 +34,7 @@ import { Demand } from './spans/demand.js';
 import { SpanProcessor } from './spans/span.processor.js';
 import { SpanRepository } from './spans/span.repository.js';
 import { SpanRunner } from './spans/span-runner.js';
-import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER, SCRATCH, STORE } from './tokens.js';
+import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PROFILES, PUBLISHER, SCRATCH, STORE } from './tokens.js';
 import { WorkerIdentity } from './worker-identity.js';
 import { WorkerRegistry } from './worker-registry.js';
 
@@ -45,6 +48,7 @@ export function transcodeModule({ environment, logger, name }: ServiceContext): 
     providers: [
       { provide: ENVIRONMENT, useValue: environment },
       { provide: LOGGER, useValue: logger },
+      { provide: PROFILES, useValue: loadProfiles(environment) },
       { provide: STORE, useFactory: () => openStore(environment, storeWatch(logger)) },
       { provide: PRODUCER, useFactory: () => new QueueProducer(environment.REDIS_URL, name) },
       {
@@ -75,6 +79,7 @@ export function transcodeModule({ environment, logger, name }: ServiceContext): 
         inject: [PRODUCER],
       },
       { provide: WorkerIdentity, useValue: new WorkerIdentity() },
+      ...[Encoders, WorkerEncoders],
       SourceServer,
       SpanRepository,
       Streaming,

@@ -30,9 +30,9 @@ export class WorkerRegistry {
 
   private async beat(address: string): Promise<void> {
     await this.dataSource.query(
-      `INSERT INTO workers (id, service, address) VALUES ($1, 'transcode', $2)
-       ON CONFLICT (id) DO UPDATE SET address = EXCLUDED.address, heartbeat_at = now()`,
-      [this.identity.id, address],
+      `INSERT INTO workers (id, service, address, encoders) VALUES ($1, 'transcode', $2, $3)
+       ON CONFLICT (id) DO UPDATE SET address = EXCLUDED.address, encoders = EXCLUDED.encoders, heartbeat_at = now()`,
+      [this.identity.id, address, [...this.identity.encoders]],
     );
     await this.dataSource.query(`DELETE FROM workers WHERE heartbeat_at < now() - $1 * interval '1 second'`, [
       FORGET_SECONDS,

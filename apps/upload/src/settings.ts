@@ -1,4 +1,4 @@
-import { acceptedExtensions, type Environment } from '#config';
+import { acceptedExtensions, type Environment, loadProfiles, type Profiles } from '#config';
 import type { PaceLimits } from './chunks/pace.js';
 
 /** What the environment says about uploads (S3-04), in the units that the code uses. */
@@ -19,6 +19,7 @@ export class UploadSettings {
   /** So long a request waits for the digest of a file whose bytes are all there. */
   readonly completeWaitMs: number;
   readonly pace: PaceLimits;
+  readonly profiles: Profiles;
 
   constructor(environment: Environment) {
     this.maxFileSize = environment.UPLOAD_MAX_FILE_SIZE;
@@ -30,6 +31,7 @@ export class UploadSettings {
     this.defaultPriority = environment.DEFAULT_PROCESSING_PRIORITY;
     this.leaseSeconds = environment.LEASE_SECONDS;
     this.completeWaitMs = environment.UPLOAD_COMPLETE_WAIT_SECONDS * 1000;
+    this.profiles = loadProfiles(environment);
     this.pace = {
       stallMs: environment.UPLOAD_STALL_SECONDS * 1000,
       minRate: environment.UPLOAD_MIN_BYTES_PER_SECOND,

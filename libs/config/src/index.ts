@@ -1,2 +1,3 @@
 export * from './load.js';
+export * from './profiles.js';
 export * from './schema.js';

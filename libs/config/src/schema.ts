@@ -11,7 +11,7 @@ import {
   MinLength,
   ValidateIf,
 } from 'class-validator';
-import { QUALITIES } from '#contracts';
+import { ENCODER_PRESETS, type EncoderPreset, PROFILE_NAME, QUALITIES } from '#contracts';
 
 const isS3 = ({ STORAGE_DRIVER }: { STORAGE_DRIVER?: unknown }) => STORAGE_DRIVER === 's3';
 const NAMES = QUALITIES.join('|');
@@ -136,8 +136,11 @@ export class Environment {
   @Type(() => Number) @IsNumber() @Min(1) @Max(600) SPAN_SECONDS = 20;
   /** Encoder threads per rung; part of the plan, because the thread count changes the bits. */
   @Type(() => Number) @IsInt() @Min(1) @Max(64) ENCODER_THREADS = 2;
-  @IsIn(['ultrafast', 'superfast', 'veryfast', 'faster', 'fast', 'medium', 'slow']) ENCODER_PRESET =
-    'veryfast';
+  @IsIn(ENCODER_PRESETS) ENCODER_PRESET: EncoderPreset = 'veryfast';
+  /** JSON with profiles beside, or instead of, the built-in ones (profiles.ts). */
+  @IsString() PROFILES_FILE = '';
+  /** Of uploads that do not say. */
+  @Matches(PROFILE_NAME) DEFAULT_PROFILE = 'default';
   /** Segments per rendition and process that may wait for the store before ffmpeg is held (S0-12). */
   @Type(() => Number) @IsInt() @Min(1) @Max(1000) HANDOVER_WINDOW = 10;
   /** `false`: segments leave the encoder's process only when their run has ended (S0-18); scratch must hold it all. */

@@ -41,6 +41,7 @@ const ERRORS = {
   // uploads
   invalid_filename: 'invalid',
   invalid_options: 'invalid',
+  unknown_profile: 'invalid',
   extension_not_allowed: 'unsupported',
   empty_file: 'invalid',
   file_too_large: 'too_large',
@@ -81,6 +82,7 @@ const ERRORS = {
   source_bit_rate_too_low: 'unsupported',
   source_frame_rate_too_high: 'unsupported',
   hdr_not_supported: 'unsupported',
+  encoder_unavailable: 'unsupported',
   probe_timeout: 'internal',
   probe_out_of_memory: 'unsupported',
   malware_found: 'unsupported',

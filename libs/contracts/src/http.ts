@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import { Type } from 'class-transformer';
 import {
-  IsIn,
   IsInt,
   IsObject,
   IsOptional,
@@ -12,15 +11,13 @@ import {
   Min,
   MinLength,
 } from 'class-validator';
+import { PROFILE_NAME, type ProfileName } from './profiles.js';
 
 export const SESSION_STATUSES = ['active', 'completed', 'failed', 'cancelled', 'expired'] as const;
 export type SessionStatus = (typeof SESSION_STATUSES)[number];
 
-/** Profiles are names of ladders; more come with a later version. */
-export const PROFILES = ['default'] as const;
-export type ProfileName = (typeof PROFILES)[number];
-
 const SHA256 = /^[0-9a-f]{64}$/;
+const NO_PROFILE = { message: 'profile must be the name of a profile: letters, digits and dashes' };
 
 /** `POST /v1/upload/video/session` */
 export class CreateSessionRequest {
@@ -33,7 +30,7 @@ export class CreateSessionRequest {
   @Matches(SHA256, { message: 'file_hash must be 64 lower-case hex digits (SHA-256)' })
   file_hash?: string;
   @IsOptional() @IsInt() @Min(1) @Max(10) priority?: number;
-  @IsOptional() @IsIn(PROFILES) profile?: ProfileName;
+  @IsOptional() @Matches(PROFILE_NAME, NO_PROFILE) profile?: ProfileName;
   @IsOptional() @IsObject() options?: Record<string, unknown>;
   /** What the client intends to send per request; only informative, bytes are addressed by offset. */
   @IsOptional() @IsInt() @Min(1) chunk_size?: number;
@@ -62,7 +59,7 @@ export class KnownFileRequest {
   /** SHA-256 of the first EDGE_BYTES followed by the last; of the whole file when it has no more than both. */
   @Matches(SHA256, { message: 'edges_sha256 must be 64 lower-case hex digits (SHA-256)' })
   edges_sha256: string;
-  @IsOptional() @IsIn(PROFILES) profile?: ProfileName;
+  @IsOptional() @Matches(PROFILE_NAME, NO_PROFILE) profile?: ProfileName;
 }
 
 export interface KnownFileData {
@@ -134,7 +131,7 @@ export class TusMetadata {
   @Matches(SHA256, { message: 'file_hash must be 64 lower-case hex digits (SHA-256)' })
   file_hash?: string;
   @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(10) priority?: number;
-  @IsOptional() @IsIn(PROFILES) profile?: ProfileName;
+  @IsOptional() @Matches(PROFILE_NAME, NO_PROFILE) profile?: ProfileName;
   @IsOptional() @IsString() @MaxLength(128) user_id?: string;
   @IsOptional() @IsString() @MaxLength(128) user_name?: string;
   @IsOptional() @IsString() batch_id?: string;

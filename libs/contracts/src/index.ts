@@ -5,4 +5,5 @@ export * from './events.js';
 export * from './finishing.js';
 export * from './http.js';
 export * from './media.js';
+export * from './profiles.js';
 export * from './queues.js';

@@ -15,6 +15,7 @@ import { GrowingPlans1700000850000 } from './migrations/1700000850000-growing-pl
 import { Scale1700000900000 } from './migrations/1700000900000-scale.js';
 import { Twins1700001000000 } from './migrations/1700001000000-twins.js';
 import { Downloads1700001200000 } from './migrations/1700001200000-downloads.js';
+import { Encoders1700001300000 } from './migrations/1700001300000-encoders.js';
 import { Pace1700001400000 } from './migrations/1700001400000-pace.js';
 
 const INT8_OID = 20;
@@ -49,6 +50,7 @@ export function dataSourceOptions(config: {
       Finishing1700000700000,
       Twins1700001000000,
       Downloads1700001200000,
+      Encoders1700001300000,
       Pace1700001400000,
     ],
     migrationsTransactionMode: 'all',

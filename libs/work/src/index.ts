@@ -5,3 +5,4 @@ export * from './places.js';
 export * from './plans.js';
 export * from './release.js';
 export * from './span-entries.js';
+export * from './workers.js';

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Environment } from '#config';
+import type { Environment, Profiles } from '#config';
 import { type ErrorCode, type PlanPayload, SluiceError } from '#contracts';
 import type { FactPublisher } from '#events';
 import { ArrivesSoon, analyzeSource, assertAble, NotArrived, type Plan, planJob } from '#media';
@@ -8,11 +8,12 @@ import type { DataSource } from '#persistence';
 import type { Handled, Handler, QueueProducer } from '#queue';
 import type { ObjectStore } from '#storage';
 import { releaseSpans } from '#work';
+import { Encoders } from '../encoders/encoders.js';
 import { EndedJobs } from '../ended-jobs.js';
 import { ChunkedSource } from '../source/chunked-source.js';
 import { SourceServer } from '../source/source-server.js';
 import { JobEnded, Lease } from '../spans/lease.js';
-import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER, STORE } from '../tokens.js';
+import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PROFILES, PUBLISHER, STORE } from '../tokens.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { Places } from './places.js';
 import { type PlanClaim, PlanRepository } from './plan.repository.js';
@@ -43,19 +44,29 @@ export class Planner {
     @Inject(STORE) private readonly store: ObjectStore,
     @Inject(SourceServer) private readonly sources: SourceServer,
     @Inject(WorkerIdentity) private readonly worker: WorkerIdentity,
+    @Inject(PROFILES) private readonly profiles: Profiles,
+    @Inject(Encoders) private readonly encoders: Encoders,
   ) {}
 
   /** Throws NotArrived where the upload has not brought what it must read. */
   async plan(
-    { jobId, copyDenied, choice }: PlanClaim,
+    { jobId, copyDenied, choice, profile: name, encodersDenied }: PlanClaim,
     signal: AbortSignal,
   ): Promise<{ plan: Plan; copyObstacle: string | null }> {
+    const profile = this.profiles.get(name);
+    if (!profile)
+      throw new SluiceError(
+        'unknown_profile',
+        `The profile ${name} is not known where the video would be encoded; tell the operator.`,
+      );
+    const encoder = await this.encoders.choose(profile, encodersDenied);
     const source = await ChunkedSource.open(this.dataSource, this.store, jobId);
     const published = this.sources.publish(source, { milliseconds: PATIENCE_MS });
     try {
       const found = await analyzeSource(source, published.url, {
         ffprobePath: this.environment.FFPROBE_PATH,
         limits: sourceLimits(this.environment),
+        profile,
         arrival: arrivalOf(source),
         openingSeconds: OPENING_SEGMENTS * this.environment.SEGMENT_SECONDS + SETTLED_SECONDS,
         isHeld: () => published.isWaiting(),
@@ -70,7 +81,7 @@ export class Planner {
         arrivalSeconds: source.arrivalSeconds,
         audioTracks: this.environment.AUDIO_TRACKS,
         subtitleTracks: this.environment.SUBTITLE_TRACKS,
-        choice,
+        ...{ choice, profile, encoder },
       });
       assertAble(plan, this.worker.abilities);
       // A beginning that has not a segment in it.
@@ -137,6 +148,7 @@ export class PlanProcessor {
           renditions: plan.renditions.map((r) => r.name),
           spans: plan.spans.length,
           not_copied: copyObstacle,
+          encoder: plan.encoder.name,
         },
         'planned',
       );

@@ -19,6 +19,9 @@ export interface PlanClaim {
   copyDenied: string | null;
   /** What the uploads that share the asset want made of it. */
   choice: OutputChoice;
+  profile: string;
+  /** Encoders that it is no longer planned with. */
+  encodersDenied: string[];
 }
 
 interface ClaimedRow {
@@ -27,6 +30,7 @@ interface ClaimedRow {
   plan_lease: number;
   copy_denied: string | null;
   profile: string;
+  encoders_denied: string[];
 }
 
 /** Any fixed number: who claims a job counts the places meanwhile. */
@@ -51,7 +55,7 @@ export class PlanRepository {
       const [claimed] = (await manager.query(
         `UPDATE jobs SET plan_lease = plan_lease + 1, plan_lease_expires_at = now() + $2 * interval '1 second'
          WHERE id = $1 AND id IN (SELECT id FROM (${dueJobs(this.environment)}) AS due)
-         RETURNING tenant_id, asset_id, plan_lease, copy_denied,
+         RETURNING tenant_id, asset_id, plan_lease, copy_denied, encoders_denied,
            (SELECT profile FROM assets WHERE id = asset_id) AS profile`,
         [jobId, leaseSeconds],
       )) as [ClaimedRow[], number];
@@ -65,7 +69,8 @@ export class PlanRepository {
           assetId: row.asset_id,
           lease: row.plan_lease,
           copyDenied: row.copy_denied,
-          choice: readProfileKey(row.profile).choice,
+          ...readProfileKey(row.profile),
+          encodersDenied: row.encoders_denied,
         }
       : null;
   }

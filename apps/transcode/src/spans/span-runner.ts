@@ -6,6 +6,7 @@ import {
   assertAble,
   audioRun,
   audioStart,
+  boundedMemory,
   CopyUnfit,
   copyRun,
   cutAudio,
@@ -121,7 +122,10 @@ export class SpanRunner {
         signal: AbortSignal.any([signal, stop.signal]),
         limitMs: limitFor(span, source.bytes),
         ...(span.kind === 'subtitles' ? {} : { stall: this.stallRule(span) }),
-        memoryBytes: this.environment.ENCODE_MEMORY_MB * 1024 ** 2,
+        ...boundedMemory(
+          span.kind === 'video' ? span.plan.encoder.name : 'libx264',
+          this.environment.ENCODE_MEMORY_MB * 1024 ** 2,
+        ),
         nice: makesPlayable(span) ? NICE.first : NICE.others,
         isHeld: () => handover.isHeld() || source.published.isWaiting(),
       });

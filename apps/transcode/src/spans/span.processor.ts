@@ -1,12 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
-import { type ErrorCode, SluiceError, type SpanPayload } from '#contracts';
+import { type ErrorCode, isHardware, SluiceError, type SpanPayload } from '#contracts';
 import type { FactPublisher } from '#events';
 import { NotArrived } from '#media';
 import { count, type Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import type { Handler, QueueProducer } from '#queue';
 import { enqueuePlanIfDue, enqueueSpans, releaseSpans } from '#work';
+import { EncoderMissing, Encoders } from '../encoders/encoders.js';
+import { WorkerEncoders } from '../encoders/worker-encoders.js';
 import { EndedJobs } from '../ended-jobs.js';
 import { Indexer } from '../indexing/indexer.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER } from '../tokens.js';
@@ -39,6 +41,8 @@ export class SpanProcessor {
     @Inject(PRODUCER) private readonly producer: QueueProducer,
     @Inject(PUBLISHER) private readonly publisher: FactPublisher,
     @Inject(EndedJobs) private readonly ended: EndedJobs,
+    @Inject(Encoders) private readonly encoders: Encoders,
+    @Inject(WorkerEncoders) private readonly workers: WorkerEncoders,
   ) {}
 
   readonly handle: Handler<'span' | 'follower' | 'long-follower' | 'index'> = async (
@@ -61,6 +65,7 @@ export class SpanProcessor {
     const lease = new Lease(seconds, () => this.spans.extend(span, seconds), signal);
     return this.ended.during(span.jobId, lease, async () => {
       try {
+        await this.requireEncoder(span);
         await (span.kind === 'index' ? this.indexer : this.runner).run(span, lease.signal);
         await insist(lease.signal, () => this.goOn(span));
         return undefined;
@@ -70,6 +75,11 @@ export class SpanProcessor {
       }
     });
   };
+
+  private async requireEncoder({ kind, plan }: ClaimedSpan, again = false): Promise<void> {
+    const obstacle = kind === 'video' ? await this.encoders.obstacle(plan.encoder.name, again) : null;
+    if (obstacle !== null) throw new EncoderMissing(obstacle);
+  }
 
   /** The row first, then what it has made possible. */
   private async goOn(span: ClaimedSpan): Promise<void> {
@@ -101,6 +111,7 @@ export class SpanProcessor {
       await releaseSpans(this.dataSource.manager, this.producer, span.jobId);
       return undefined;
     }
+    if (error instanceof EncoderMissing) return this.withoutEncoder(span, error.message, true);
     const step = nextStep(span, error);
     if (step.kind === 'strategy') {
       this.logger.warn({ ...ids, err: error }, 'the source is copied with regenerated times');
@@ -120,13 +131,29 @@ export class SpanProcessor {
       await this.spans.release(span);
       return { retryInMs: COME_BACK_MS };
     }
+    if (isOfDevice(span)) {
+      const gone = await this.requireEncoder(span, true).then(() => null, String);
+      if (gone !== null) return this.withoutEncoder(span, gone, true);
+      if (isLastTry(span)) return this.withoutEncoder(span, String(error), false);
+    }
     if (code === 'encode_stalled') this.noteStall(span, error as SluiceError);
     const message = error instanceof SluiceError ? error.message : 'The video could not be converted.';
-    if (span.attempts + 1 < ATTEMPTS) {
+    if (!isLastTry(span)) {
       await this.spans.release(span, { code, message });
       return { retryInMs: LOOK_AGAIN_MS };
     }
     await this.fail(span, code, message);
+    return undefined;
+  }
+
+  /** For another process that has the plan's encoder, or for none: then the job begins anew with the profile's next. */
+  private async withoutEncoder(span: ClaimedSpan, reason: string, mayPass: boolean) {
+    const given = await this.workers.giveBack(span, this.worker.id, mayPass);
+    if (given === 'others') return { retryInMs: LOOK_AGAIN_MS };
+    if (given === 'lost') return undefined;
+    const { encoder } = span.plan;
+    this.logger.warn({ job_id: span.jobId, encoder: encoder.name, reason }, 'a job changes its encoder');
+    await enqueuePlanIfDue(this.dataSource.manager, this.producer, this.environment, span.jobId);
     return undefined;
   }
 
@@ -167,6 +194,11 @@ function bytesToGoOn({ params }: ClaimedSpan, { from, to }: NotArrived): { from:
   const ends = params.reads?.filter((end) => end > from) ?? [];
   return { from, to: ends[1] ?? ends[0] ?? to };
 }
+
+const isLastTry = ({ attempts }: ClaimedSpan) => attempts + 1 >= ATTEMPTS;
+
+/** A device may be lost, or refuse a size or a number of sessions that it did not tell of before. */
+const isOfDevice = ({ kind, plan }: ClaimedSpan) => kind === 'video' && isHardware(plan.encoder.name);
 
 /** Tracks that a stream is whole without: text, and sound beside the default track. */
 const isSpare = ({ kind, plan, renditions }: ClaimedSpan) =>

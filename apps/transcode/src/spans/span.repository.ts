@@ -3,7 +3,15 @@ import { type ErrorCode, type RenditionName, SluiceError } from '#contracts';
 import { failJob, recordFact } from '#events';
 import type { CopyStrategy, Plan, PlannedSpan } from '#media';
 import type { DataSource } from '#persistence';
-import { dropDerived, IS_WAITING, type QueuedSpan, queuedSpan, SPAN_ENTRY, type SpanEntry } from '#work';
+import {
+  dropDerived,
+  IS_WAITING,
+  type QueuedSpan,
+  queuedSpan,
+  SPAN_ENTRY,
+  type SpanEntry,
+  WORKER_LIVES,
+} from '#work';
 import { DATA_SOURCE } from '../tokens.js';
 import type { Extension } from './lease.js';
 import type { SpanParams } from './span-params.js';
@@ -57,7 +65,7 @@ interface SpanRow {
 const AVOID_SECONDS = 10;
 /** SQL, $2 the worker: the span stalled at it a moment ago, and it is not the only one (S4-04). */
 const IS_ANOTHERS_TURN = `(spans.avoid_worker IS NOT DISTINCT FROM $2 AND spans.avoid_until > now()
-  AND EXISTS (SELECT 1 FROM workers WHERE id <> $2 AND heartbeat_at > now() - interval '15 seconds'))`;
+  AND EXISTS (SELECT 1 FROM workers WHERE id <> $2 AND ${WORKER_LIVES}))`;
 
 /** The rows of spans: claims, leases and ends (docs/model.md). */
 @Injectable()

@@ -41,7 +41,7 @@ export class HandOver {
     if (!heir || !waiting.some(({ id }) => id === heir.jobId)) return 'again';
     await manager.query(
       `UPDATE jobs SET status = w.status, stage = w.stage, progress = GREATEST(jobs.progress, w.progress), plan = w.plan,
-         plan_lease = w.plan_lease, copy_denied = w.copy_denied, turn = w.turn, playable_at = w.playable_at,
+         plan_lease = w.plan_lease, copy_denied = w.copy_denied, encoders_denied = w.encoders_denied, turn = w.turn, playable_at = w.playable_at,
          packaged_at = w.packaged_at,
          scan = w.scan, scan_since = w.scan_since, waits_for = NULL, updated_at = now()
        FROM jobs w WHERE jobs.id = $1 AND w.id = $2`,

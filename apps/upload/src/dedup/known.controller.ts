@@ -1,7 +1,9 @@
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
 import { DEFAULT_TENANT, type KnownFileData, KnownFileRequest, type Success } from '#contracts';
 import { parseBody } from '#http';
+import { nameOfProfile } from '../files/profile.js';
 import { Rows } from '../rows.js';
+import { UploadSettings } from '../settings.js';
 import { SharedWork } from './shared-work.js';
 
 /** The cheap question before a large file is hashed: may it be known at all (S3-08)? */
@@ -10,6 +12,7 @@ export class KnownController {
   constructor(
     @Inject(Rows) private readonly rows: Rows,
     @Inject(SharedWork) private readonly shared: SharedWork,
+    @Inject(UploadSettings) private readonly settings: UploadSettings,
   ) {}
 
   @Post()
@@ -18,7 +21,7 @@ export class KnownController {
     const { size, edges_sha256, profile } = parseBody(KnownFileRequest, body);
     const possible = await this.shared.isPossible(this.rows.manager, {
       tenantId: DEFAULT_TENANT,
-      profile: profile ?? 'default',
+      profile: nameOfProfile({ profile: profile ?? null, options: {} }, this.settings.profiles),
       size,
       edges: edges_sha256,
     });

@@ -2,11 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { SluiceError } from '#contracts';
 import { ChunkService } from '../chunks/chunk.service.js';
 import { type ChunkObject, ChunkObjects } from '../chunks/chunk-objects.js';
+import { profileOf } from '../files/profile.js';
 import { fileTooLarge } from '../files/refusals.js';
 import { refuseUnstorable } from '../files/unstorable.js';
 import { Rows } from '../rows.js';
 import { CompletionService } from '../sessions/completion.service.js';
-import { CreationService, type Opened, profileOf } from '../sessions/creation.service.js';
+import { CreationService, type Opened } from '../sessions/creation.service.js';
 import { EndingService } from '../sessions/ending.service.js';
 import type { SessionRow } from '../sessions/session-row.js';
 import { UploadSettings } from '../settings.js';
@@ -95,7 +96,8 @@ export class WholeFiles {
       if (late.batchId !== null) await this.rows.batches.join(manager, late.batchId);
       const session = await this.rows.sessions.lock(manager, id);
       if (session.status !== 'active') return;
-      if (profileOf({ profile: null, options: late.options }) !== session.profile) throw choiceTooLate();
+      if (profileOf({ profile: null, options: late.options }, this.settings.profiles) !== session.profile)
+        throw choiceTooLate();
       await this.rows.sessions.describe(manager, id, {
         fileSize,
         fileHash: late.fileHash,

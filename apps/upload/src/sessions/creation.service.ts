@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type CreateSessionData, DEFAULT_TENANT, profileKey, readChoice, type TenantFact } from '#contracts';
+import { type CreateSessionData, DEFAULT_TENANT, type TenantFact } from '#contracts';
 import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
 import { Announcer } from '../announcer.js';
 import { SharedWork } from '../dedup/shared-work.js';
 import { checkFilename } from '../files/filename.js';
+import { nameOfProfile, profileOf, refuseUnable } from '../files/profile.js';
 import { emptyFile, fileTooLarge } from '../files/refusals.js';
 import { refuseUnstorable } from '../files/unstorable.js';
 import { Journal } from '../journal.js';
@@ -36,10 +37,6 @@ export interface Opened {
   session: SessionRow;
   duplicate: boolean;
 }
-
-/** The profile's name and the choice among its outputs; throws `invalid_options`. */
-export const profileOf = ({ profile, options }: Pick<Wish, 'profile' | 'options'>): string =>
-  profileKey(profile ?? 'default', readChoice(options));
 
 /** Opens sessions; where the file is known (S3-08) they are complete at once. */
 @Injectable()
@@ -74,8 +71,10 @@ export class CreationService {
   ): Promise<Opened> {
     const filename = this.check(wish);
     refuseUnstorable(wish);
-    profileOf(wish);
+    const { profiles } = this.settings;
+    profileOf(wish, profiles);
     const { opened, facts } = await this.rows.transaction(async (manager) => {
+      await refuseUnable(manager, nameOfProfile(wish, profiles), profiles);
       if (wish.batchId) await this.rows.batches.join(manager, wish.batchId);
       const known = await this.openKnown(manager, id, { ...wish, filename });
       const result = known ?? (await this.openNew(manager, id, { ...wish, filename }));
@@ -109,7 +108,7 @@ export class CreationService {
     if (wish.fileHash === null) return null;
     const file = {
       tenantId: DEFAULT_TENANT,
-      profile: profileOf(wish),
+      profile: profileOf(wish, this.settings.profiles),
       sha256: wish.fileHash,
       size: wish.size,
     };
@@ -178,7 +177,7 @@ export class CreationService {
       totalChunks: wish.totalChunks,
       userId: wish.userId,
       userName: wish.userName,
-      profile: profileOf(wish),
+      profile: profileOf(wish, this.settings.profiles),
       options: wish.options,
       priority: wish.priority ?? this.settings.defaultPriority,
       lifetimeSeconds: this.settings.sessionSeconds,

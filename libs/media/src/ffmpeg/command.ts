@@ -5,7 +5,8 @@ import { frameTime } from '../plan/grid.js';
 import type { Plan, PlannedRendition } from '../plan/plan.js';
 import type { AudioTrack } from '../plan/tracks.js';
 import { DEFAULT_INPUT_LIMITS, inputGuards, TEXT_DECODERS } from './allow-lists.js';
-import { colorConversion, encoderTags, frameTags, scaleOptions } from './color-filters.js';
+import { colorConversion, frameTags, scaleOptions } from './color-filters.js';
+import { deviceOptions, encodingOptions, muxingOf, uploadFilters } from './encoders.js';
 
 /**
  * Builds every ffmpeg command line; the only file that knows fluent-ffmpeg, which is archived and is
@@ -51,8 +52,8 @@ const MUXING = [
  * Fragmented MP4 with one fragment for each key frame. The muxer's decode times and edit list are of no
  * use for spans that are encoded apart; the cutter writes both (cut/video-cutter.ts).
  */
-const FRAGMENTS = [
-  ...['-movflags', 'frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer'],
+export const fragments = (options = ''): string[] => [
+  ...['-movflags', `frag_keyframe+empty_moov${options}+default_base_moof+frag_discont+skip_trailer`],
   ...MUXING,
 ];
 
@@ -62,22 +63,28 @@ export const guardsOf = (plan: Plan) => inputGuards(plan.container, plan.limits 
 
 /** One decode, all encoded rungs of a span. */
 export function videoRun(plan: Plan, run: VideoRun): string[] {
+  const { encoder } = plan;
+  const upload = uploadFilters(encoder.name);
   const command = ffmpeg(run.source).inputOptions([
+    ...deviceOptions(encoder.name),
     ...['-copyts', '-noaccurate_seek'],
     ...(run.seekSeconds === null ? [] : ['-ss', run.seekSeconds.toFixed(6)]),
     ...['-threads', String(run.urgent ? DECODER_THREADS.urgent : DECODER_THREADS.usual)],
     ...guardsOf(plan),
   ]);
-  command.complexFilter(videoFilters(plan, run));
+  command.complexFilter([
+    ...videoFilters(plan, run),
+    ...(upload ? run.outputs.map((_, i) => `[v${i}]${upload}[u${i}]`) : []),
+  ]);
   run.outputs.forEach((output, i) => {
     command
       .output(output.target)
       .outputOptions([
-        ...['-map', `[v${i}]`, '-an', '-sn', '-dn'],
-        ...encoderOptions(plan, output.rendition),
+        ...['-map', `[${upload ? 'u' : 'v'}${i}]`, '-an', '-sn', '-dn'],
+        ...encodingOptions(encoder, output.rendition, plan.video.color),
         ...['-force_key_frames', keyFrameTimes(plan, output.firstSegment, run.endSegment)],
         ...['-fps_mode', 'passthrough', '-video_track_timescale', String(plan.grid.timescale)],
-        ...FRAGMENTS,
+        ...fragments(muxingOf(encoder.name)),
       ]);
   });
   return argumentsOf(command, ['-filter_complex_threads', '1']);
@@ -127,18 +134,6 @@ function conversionFor({ video: { color } }: Plan, outputs: VideoOutput[]): stri
   return filters.length === 0 || !largest
     ? []
     : [`scale=${largest.width}:${largest.height}:flags=bicubic`, ...filters];
-}
-
-/** Part of a rendition's encoder fingerprint, so the order and every value count. */
-export function encoderOptions(plan: Plan, rendition: PlannedRendition): string[] {
-  const { encoder } = plan;
-  return [
-    ...['-c:v', encoder.name, '-preset', encoder.preset, '-crf', String(encoder.crf)],
-    ...['-maxrate', String(rendition.maxRate), '-bufsize', String(rendition.maxRate)],
-    ...['-threads', String(encoder.threads), '-forced-idr', '1'],
-    ...['-x264-params', 'keyint=infinite:scenecut=0:open-gop=0'],
-    ...(plan.video.color ? encoderTags(plan.video.color) : []),
-  ];
 }
 
 /** Absolute times inside the span only: an entry in the past would make one of the first frames a key frame each. */
@@ -267,7 +262,7 @@ export function copyRun(
     .outputOptions([
       ...['-map', `0:${plan.video.streamIndex}`, '-an', '-sn', '-dn', '-c:v', 'copy'],
       ...['-video_track_timescale', String(plan.grid.timescale)],
-      ...FRAGMENTS,
+      ...fragments(),
     ]);
   return argumentsOf(command);
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Plan, PlannedRendition } from '../plan/plan.js';
-import { audioTrack, encoderOptions } from './command.js';
+import { audioTrack } from './command.js';
+import { encodingOptions } from './encoders.js';
 import { runTool } from './supervised.js';
 
 /** First line of `ffmpeg -version`: another build may give other bits. */
@@ -23,7 +24,7 @@ export function encoderFingerprint(version: string, plan: Plan, rendition: Plann
       : rendition.kind === 'audio'
         ? ['aac', JSON.stringify(audioTrack(plan, rendition.name))]
         : [
-            ...encoderOptions(plan, rendition),
+            ...encodingOptions(plan.encoder, rendition, plan.video.color),
             `${rendition.width}x${rendition.height}`,
             JSON.stringify([plan.grid, plan.video.deinterlace, plan.video.color ?? null]),
           ];

@@ -1,4 +1,4 @@
-import { type Box, boxesIn, findBox, requireBox } from './boxes.js';
+import { type Box, boxesIn, requireBox } from './boxes.js';
 
 /** One `moof` of one track, as ISO/IEC 14496-12 8.8 has it. */
 export interface Fragment {
@@ -126,35 +126,4 @@ export function buildAudioMoof(
   u32(size + 8);
   for (const sampleSize of sizes) u32(sampleSize);
   return moof;
-}
-
-/** RFC 6381 codecs string of an init segment's first track. */
-export function codecsOf(init: Buffer): string {
-  const stsd = requireBox(init, 'moov/trak/mdia/minf/stbl/stsd');
-  for (const entry of boxesIn(init, stsd.start + 8, stsd.end)) {
-    if (entry.type === 'avc1') {
-      const avcC = findBox(init, 'avcC', { ...entry, start: entry.start + 78 });
-      if (avcC) return `avc1.${init.toString('hex', avcC.start + 1, avcC.start + 4)}`;
-    }
-    if (entry.type === 'mp4a') {
-      const esds = findBox(init, 'esds', { ...entry, start: entry.start + 28 });
-      if (esds) return `mp4a.40.${audioObjectType(init.subarray(esds.start + 4, esds.end))}`;
-    }
-  }
-  throw new Error('an init segment without a codec that we know');
-}
-
-/** ISO/IEC 14496-1: descriptors 3 → 4 → 5, then the first five bits of the AudioSpecificConfig. */
-function audioObjectType(descriptors: Buffer): number {
-  let at = 0;
-  const header = (tag: number) => {
-    if (descriptors[at++] !== tag) throw new Error('bad esds');
-    while ((descriptors[at++] as number) & 0x80);
-  };
-  header(3);
-  at += 3;
-  header(4);
-  at += 13;
-  header(5);
-  return (descriptors[at] as number) >> 3;
 }

@@ -1,3 +1,4 @@
+import { FASTEST_FRAMES } from '#contracts';
 import { type Rational, reduce, toNumber } from './rational.js';
 
 /** A constant frame rate on which all video renditions of a job lie: frame n is shown at n × den/num. */
@@ -9,7 +10,6 @@ export interface Grid {
   frameTicks: number;
 }
 
-const MAX_FPS = 60;
 /** An average that lies this little above a rate is that rate. */
 const TOLERANCE = 0.99;
 /** A nominal rate this many times the average would mostly repeat frames. */
@@ -30,7 +30,7 @@ const STANDARD: Rational[] = [
 ];
 
 /**
- * A constant source keeps its rate (halved until it is at most 60). A varying one gets its nominal rate,
+ * A constant source keeps its rate (halved until it is at most `maxFps`). A varying one gets its nominal rate,
  * of which all its frames are multiples, where that is one that players like; else the standard rate at or
  * above its average.
  */
@@ -38,12 +38,13 @@ export function planGrid(
   constantRate: Rational | null,
   nominalRate: Rational | null,
   averageFps: number,
+  maxFps: number = FASTEST_FRAMES,
 ): Grid {
-  if (constantRate) return gridOf(capped(constantRate));
+  if (constantRate) return gridOf(capped(constantRate, maxFps));
   const nominal = nominalRate ? toNumber(nominalRate) : 0;
   const usable =
-    nominal <= MAX_FPS && nominal >= averageFps * TOLERANCE && nominal <= averageFps * MOST_REPEATED;
-  return gridOf(nominalRate && usable ? nominalRate : standardAtLeast(averageFps));
+    nominal <= maxFps && nominal >= averageFps * TOLERANCE && nominal <= averageFps * MOST_REPEATED;
+  return gridOf(nominalRate && usable ? nominalRate : standardAtLeast(averageFps, maxFps));
 }
 
 export function gridOf(fps: Rational): Grid {
@@ -53,14 +54,16 @@ export function gridOf(fps: Rational): Grid {
   return { fps: { num, den }, timescale: num * factor, frameTicks: den * factor };
 }
 
-function capped(rate: Rational): Rational {
+function capped(rate: Rational, maxFps: number): Rational {
   let { num, den } = rate;
-  while (num / den > MAX_FPS) den *= 2;
+  while (num / den > maxFps) den *= 2;
   return reduce(num, den);
 }
 
-function standardAtLeast(fps: number): Rational {
-  return STANDARD.find((rate) => toNumber(rate) >= fps * TOLERANCE) ?? { num: MAX_FPS, den: 1 };
+function standardAtLeast(fps: number, maxFps: number): Rational {
+  const allowed = STANDARD.filter((rate) => toNumber(rate) <= maxFps);
+  const fitting = allowed.find((rate) => toNumber(rate) >= fps * TOLERANCE);
+  return fitting ?? (allowed.at(-1) as Rational);
 }
 
 export const frameTime = (grid: Grid, frame: number): number => (frame * grid.fps.den) / grid.fps.num;

@@ -1,8 +1,12 @@
 import {
+  type EncoderName,
+  type EncoderPreset,
   type OutputChoice,
+  type Profile,
   type RenditionKind,
   type RenditionName,
   type TrackRole,
+  USUAL_PROFILE,
   WHOLE_CHOICE,
 } from '#contracts';
 import type { Container, InputLimits } from '../ffmpeg/allow-lists.js';
@@ -53,13 +57,21 @@ export interface Plan {
   audio: AudioTrack | null;
   /** All audio tracks and those of text, by the names of their renditions; older plans have the default one only. */
   tracks?: Pick<PlannedTracks, 'audio' | 'subtitles'> & Partial<Pick<PlannedTracks, 'leftOut'>>;
-  encoder: { name: 'libx264'; preset: string; crf: number; threads: number };
+  encoder: PlannedEncoder;
   /** First frame of each segment of every video rendition, then the end. */
   borders: number[];
   /** The same in AAC frames. */
   audioBorders: number[];
   renditions: PlannedRendition[];
   spans: PlannedSpan[];
+}
+
+/** One for all rungs of a job, from its first segment to its last. */
+export interface PlannedEncoder {
+  name: EncoderName;
+  preset: EncoderPreset;
+  crf: number;
+  threads: number;
 }
 
 export interface PlannedRendition {
@@ -71,6 +83,8 @@ export interface PlannedRendition {
   timescale: number;
   /** VBV cap or nominal rate, bits per second. */
   maxRate: number;
+  /** Of this rung, where it is not the plan's. */
+  crf?: number;
   /** Bits per second that any segment stays below, for BANDWIDTH. */
   maxBitrate: number;
   targetDuration: number;
@@ -105,29 +119,36 @@ export interface PlannedSpan {
 export interface PlanOptions extends TrackLimits {
   /** What the upload wants of the usual outputs. */
   choice?: OutputChoice;
+  /** The usual one where nothing is said; `encoder` is one of its encoders. */
+  profile?: Profile;
+  encoder?: EncoderName;
   segmentSeconds: number;
   spanSeconds: number;
-  preset: string;
+  preset: EncoderPreset;
   threads: number;
   /** So long the source will still be on its way; 0: all of it is here. */
   arrivalSeconds: number;
 }
 
-const CRF = 23;
 /** One second of VBV: a 4 s segment exceeds the cap by at most a quarter. */
 const PEAK_FACTOR = 1.3;
 /** A track may begin or end this much away from the other without anything being held for it. */
 export const NEGLIGIBLE_SECONDS = 0.1;
 /** Pure: the same analysis and options give the same plan. */
 export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
-  const choice = options.choice ?? WHOLE_CHOICE;
+  const { choice = WHOLE_CHOICE, profile = USUAL_PROFILE } = options;
   const { timeline } = source;
   const audio = choice.audio === 'none' ? null : source.audio;
   const audioLeads = audio !== null && audio.startSeconds < timeline.startSeconds - NEGLIGIBLE_SECONDS;
   const audioOutlasts = audio !== null && audio.endSeconds > timeline.endSeconds + NEGLIGIBLE_SECONDS;
-  const grid = planGrid(timeline.constantRate, source.video.nominalRate, timeline.averageFps);
+  const grid = planGrid(
+    timeline.constantRate,
+    source.video.nominalRate,
+    timeline.averageFps,
+    profile.maxFrameRate,
+  );
   const { width, height } = displaySize(source);
-  const ladder = planLadder(width, height, toNumber(grid.fps));
+  const ladder = planLadder(width, height, toNumber(grid.fps), profile.rungs);
   const rungs = chosenRungs(ladder, choice.renditions);
   const copy = source.copyObstacle === null && !audioLeads && !audioOutlasts && rungs[0] === ladder[0];
   const zeroSeconds = audioLeads ? audio.startSeconds : timeline.startSeconds;
@@ -154,6 +175,7 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
       height: rung.height,
       timescale: grid.timescale,
       maxRate: rung.maxRate,
+      ...(rung.crf === null ? {} : { crf: rung.crf }),
       maxBitrate: Math.round(Math.max(rung.maxRate, copied ? source.bitRate * 1.5 : 0) * PEAK_FACTOR),
       targetDuration: longest,
       inStartSet: copy ? copied : i === rungs.length - 1,
@@ -169,7 +191,7 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
   const tracks = planTracks(
     { audio, otherAudio: source.otherAudio, subtitles: source.subtitles },
     { seconds, targetDuration: longest, segments: borders.length - 1 },
-    chosenTracks(choice, options),
+    chosenTracks(choice, { ...options, audioBitRate: profile.audioBitRate }),
   );
   const renditions = [...videoRenditions, ...tracks.renditions];
   return {
@@ -191,7 +213,11 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
     },
     audio: tracks.audio[0] ?? null,
     tracks: { audio: tracks.audio, subtitles: tracks.subtitles, leftOut: tracks.leftOut },
-    encoder: { name: 'libx264', preset: options.preset, crf: CRF, threads: options.threads },
+    encoder: {
+      name: options.encoder ?? (profile.encoders[0] as EncoderName),
+      preset: profile.preset ?? options.preset,
+      ...{ crf: profile.crf, threads: options.threads },
+    },
     borders,
     audioBorders: tracks.audio[0] ? audioBorders(grid, borders, tracks.audio[0].sampleRate) : [],
     renditions,

@@ -31,6 +31,8 @@ export interface TrackLimits {
   /** At most so many; the names end at eight. */
   audioTracks?: number;
   subtitleTracks?: number;
+  /** Bits per second of two channels. */
+  audioBitRate?: number | null;
 }
 
 type Tracks = Pick<SourceAnalysis, 'audio' | 'otherAudio' | 'subtitles'>;
@@ -60,7 +62,7 @@ export function planTracks(source: Tracks, extent: Extent, limits: TrackLimits):
   const heard = source.audio ? [source.audio, ...source.otherAudio] : [];
   const audio = heard.slice(0, limits.audioTracks).flatMap((track, i) => {
     const name = AUDIO_RENDITIONS[i];
-    return name ? [{ name, words: track, ...encodingOf(track) }] : [];
+    return name ? [{ name, words: track, ...encodingOf(track, limits.audioBitRate) }] : [];
   });
   const subtitles = source.subtitles.slice(0, limits.subtitleTracks).flatMap((track, i) => {
     const name = SUBTITLE_RENDITIONS[i];
@@ -104,12 +106,14 @@ const WITHOUT_PICTURE = { mode: 'encode', width: null, height: null } as const;
 
 const wordsOf = ({ language, title, role }: TrackWords): TrackWords => ({ language, title, role });
 
-function encodingOf(track: { index: number; channels: number }): AudioTrack {
+const [STEREO, MONO] = [128_000, 80_000];
+
+function encodingOf(track: { index: number; channels: number }, stereo?: number | null): AudioTrack {
   const channels = Math.min(2, track.channels);
   return {
     streamIndex: track.index,
     channels,
     sampleRate: AUDIO_RATE,
-    bitRate: channels === 1 ? 80_000 : 128_000,
+    bitRate: channels === 1 ? Math.min(MONO, stereo ?? MONO) : (stereo ?? STEREO),
   };
 }

@@ -89,7 +89,10 @@ export async function analyzeSource(
   const length = timeline.endSeconds - timeline.startSeconds;
   const bitRate = probe.bitRate ?? Math.round((source.size * 8) / Math.max(length, 0.1));
   const limitMs = limits.probeTimeoutSeconds * 1000;
-  const copyObstacle = await findObstacle({ video, index, timeline, bitRate, source, limitMs });
+  const copyObstacle = await findObstacle({
+    ...{ video, index, timeline, bitRate, source, limitMs },
+    ...(options.profile ? { profile: options.profile } : {}),
+  });
   return {
     container,
     limits: { maxPixels: limits.maxPixels, maxStreams: limits.maxStreams },

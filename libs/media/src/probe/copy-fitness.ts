@@ -1,3 +1,4 @@
+import { type Profile, USUAL_PROFILE } from '#contracts';
 import { isIdr, nalLengthSize } from '../isobmff/idr.js';
 import type { TrackIndex } from '../isobmff/index-reader.js';
 import { isHdr } from '../plan/color.js';
@@ -15,6 +16,8 @@ export interface CopyCandidate {
   source: SourceReader;
   /** For reading key frames; a source that takes longer is encoded. */
   limitMs: number;
+  /** What it would be the top rung of; the usual one where nothing is said. */
+  profile?: Profile;
 }
 
 const LONGEST_GOP_SECONDS = 6;
@@ -35,7 +38,10 @@ export async function findObstacle(candidate: CopyCandidate): Promise<string | n
   return obstacleInSamples(candidate, index, index.avcC);
 }
 
-function ofHeader({ video, timeline, bitRate }: CopyCandidate): string | null {
+function ofHeader({ video, timeline, bitRate, profile = USUAL_PROFILE }: CopyCandidate): string | null {
+  if (!profile.copy) return `profile ${profile.name} copies nothing`;
+  // Players change between the rungs of one codec; between codecs they stop, or never go.
+  if (profile.codec !== 'h264') return `profile ${profile.name} is of ${profile.codec}`;
   if (video.codec !== 'h264' || !PROFILES.includes(video.profile))
     return `codec ${video.codec} ${video.profile}`;
   if (video.pixelFormat !== 'yuv420p') return `pixel format ${video.pixelFormat}`;
@@ -43,9 +49,9 @@ function ofHeader({ video, timeline, bitRate }: CopyCandidate): string | null {
   if (isHdr(video)) return `transfer ${video.transfer}`;
   if (video.rotation !== 0) return 'rotated';
   if (video.sampleAspect.num !== video.sampleAspect.den) return 'pixels that are not square';
-  if (!timeline.constantRate || toNumber(timeline.constantRate) > 60)
-    return 'a frame rate that varies or is above 60';
-  const top = planLadder(video.width, video.height, toNumber(timeline.constantRate))[0];
+  if (!timeline.constantRate || toNumber(timeline.constantRate) > profile.maxFrameRate)
+    return `a frame rate that varies or is above ${profile.maxFrameRate}`;
+  const top = planLadder(video.width, video.height, toNumber(timeline.constantRate), profile.rungs)[0];
   if (!top || top.width !== video.width || top.height !== video.height)
     return 'a size that is not the top rung';
   if (bitRate > top.maxRate) return `${bitRate} bit/s, above the top rung's ${top.maxRate}`;

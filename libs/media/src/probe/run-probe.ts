@@ -1,4 +1,4 @@
-import { SluiceError } from '#contracts';
+import { type Profile, SluiceError } from '#contracts';
 import { runTool, ToolError } from '../ffmpeg/supervised.js';
 import { type SourceLimits, tooLarge, tooManyStreams } from './limits.js';
 
@@ -10,6 +10,8 @@ export interface ProbeOptions {
   arrival?: 'here' | 'soon' | 'later';
   /** Of a source without an index that is on its way: so much of it is read before it is planned. */
   openingSeconds?: number;
+  /** What the source may be copied into. */
+  profile?: Profile;
   /** True while we ourselves withhold the source's bytes. */
   isHeld?: () => boolean;
 }

@@ -64,6 +64,8 @@ export class Job extends Timestamps {
   @Column('bigint', { name: 'plan_to', default: 1 }) planTo: number;
   /** Why the source's own pictures are not served, found after they had been planned to be. */
   @Column('text', { name: 'copy_denied', nullable: true }) copyDenied: string | null;
+  /** Encoders that no process has, or that failed on it; the plan is made without them. */
+  @Column('text', { name: 'encoders_denied', array: true, default: [] }) encodersDenied: string[];
   /** Planning failed and is not tried before; others go first meanwhile. */
   @Column('timestamptz', { name: 'plan_after', nullable: true }) planAfter: Date | null;
   /** How far it was in the last minute (libs/work, pace.ts). */
@@ -289,6 +291,8 @@ export class WorkerRow {
   @Column('text') service: string;
   /** `http://host:port` at which other services reach this process. */
   @Column('text') address: string;
+  /** Those that it may have: ffmpeg lists them, and no trial has failed. Null: of an older version. */
+  @Column('text', { array: true, nullable: true }) encoders: string[] | null;
   @Column('timestamptz', { name: 'started_at', default: () => 'now()' }) startedAt: Date;
   @Column('timestamptz', { name: 'heartbeat_at', default: () => 'now()' }) heartbeatAt: Date;
 }
