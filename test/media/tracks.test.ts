@@ -1,6 +1,9 @@
+import path from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { cutSubtitles, languageOf, planJob, titleOf, trackNames } from '#media';
+import { audioRun, cutSubtitles, languageOf, planJob, titleOf, trackNames } from '#media';
+import { makeFile } from '../clips/make.js';
+import { mustRun } from '../clips/run.js';
 import { spoken } from '../clips/spoken.js';
 import { analysis, options } from './analysis.js';
 import { planned } from './made.js';
@@ -162,5 +165,40 @@ describe('subtitles', () => {
     expect(many.match(/-->/g)).toHaveLength(20_000);
     expect((await cut(`00:11.000 --> 00:12.000\n${'y'.repeat(1_000_000)}`)).length).toBeLessThan(2000);
     expect(await cut([Buffer.from([0xff, 0xfe, 0x00]), Buffer.alloc(100_000, 0x41)])).toBe(HEAD);
+  });
+});
+
+describe('what discs, broadcasts and cameras hold', () => {
+  const files: [name: string, options: string[]][] = [
+    ['dts.mkv', ['-c:v', 'mpeg2video', '-c:a', 'dca', '-strict', '-2']],
+    ['truehd.mkv', ['-c:v', 'libx264', '-c:a', 'truehd', '-strict', '-2']],
+    ['latm.ts', ['-c:v', 'libx264', '-c:a', 'aac', '-mpegts_flags', 'latm']],
+    ['dnxhr.mov', ['-c:v', 'dnxhd', '-profile:v', 'dnxhr_lb', '-pix_fmt', 'yuv422p', '-c:a', 'pcm_f32be']],
+    ['animation.mov', ['-c:v', 'qtrle', '-c:a', 'pcm_s8']],
+  ];
+
+  it.each(files)('is decoded: %s', async (file, codecs) => {
+    const inputs = ['testsrc2=s=320x180:r=25:d=1', 'sine=r=48000:d=1'].flatMap((from) => [
+      '-f',
+      'lavfi',
+      '-i',
+      from,
+    ]);
+    const source = await makeFile({ file, steps: [[...inputs, '-ac', '2', ...codecs, '%out']] });
+    await planned(source, async (plan, url, dir) => {
+      expect(plan.renditions.map((r) => r.name)).toContain('audio');
+      const target = path.join(dir, 'audio.mp4');
+      await mustRun('ffmpeg', audioRun(plan, url, target));
+      const { stdout } = await mustRun('ffprobe', [
+        '-v',
+        'error',
+        '-show_entries',
+        'stream=codec_name',
+        '-of',
+        'csv=p=0',
+        target,
+      ]);
+      expect(stdout.toString().trim()).toBe('aac');
+    });
   });
 });
