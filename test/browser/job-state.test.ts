@@ -63,6 +63,14 @@ function snapshot(part: Partial<JobView>): JobView {
 }
 
 describe('what the page knows of a job', () => {
+  it('has the files to download from the result, whichever way that comes', () => {
+    const downloads = [{ name: '360p' as const, url: '/media/a/360p/download-00000000.mp4', bytes: 9 }];
+    const done = fact({ event_type: 'processing_completed', durable: true, seq: 9, result: { downloads } });
+    expect(applyFact(newJob(JOB), done).downloads).toEqual(downloads);
+    expect(applySnapshot(newJob(JOB), snapshot({ result: { downloads } })).downloads).toEqual(downloads);
+    expect(applySnapshot(newJob(JOB), snapshot({ result: {} })).downloads).toEqual([]);
+  });
+
   it('S1-04 never goes back, whatever comes late', () => {
     const job = applySnapshot(newJob(JOB), snapshot({}));
     const late = applyFact(

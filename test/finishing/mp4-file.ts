@@ -27,12 +27,11 @@ export async function packetsOf(file: string, track: 'v' | 'a'): Promise<Packet[
   }));
 }
 
-/** Every decoded frame with its time; throws at a file that does not decode without a complaint. */
-export async function framesOf(file: string, track: 'v' | 'a'): Promise<string[]> {
-  const passThrough = track === 'v' ? ['-fps_mode', 'passthrough', '-enc_time_base', '1:90000'] : [];
+/** Every decoded picture with its time; throws at a file that does not decode without a complaint. */
+export async function framesOf(file: string): Promise<string[]> {
   const { stdout, stderr } = await mustRun('ffmpeg', [
-    ...['-nostdin', '-v', 'warning', '-xerror', '-copyts', '-i', file, '-map', `0:${track}:0`],
-    ...[...passThrough, '-f', 'framemd5', 'pipe:1'],
+    ...['-nostdin', '-v', 'warning', '-xerror', '-copyts', '-i', file, '-map', '0:v:0'],
+    ...['-fps_mode', 'passthrough', '-enc_time_base', '1:90000', '-f', 'framemd5', 'pipe:1'],
   ]);
   if (stderr.trim() !== '') throw new Error(`${file}: ${stderr}`);
   return stdout

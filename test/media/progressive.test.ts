@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Movie, readFragmentHeads, type StoredFragment } from '#media';
-import { StallWatch } from '../../apps/transcode/src/finishing/stall-watch.js';
 import { makeFile } from '../clips/make.js';
 import { mustRun } from '../clips/run.js';
 import { boxes } from '../verify/boxes.js';
@@ -105,18 +104,5 @@ describe('a progressive MP4 from stored fragments', () => {
     expect(() => new Movie([init]).addSegment([less])).toThrow('bytes of samples');
     for (const cut of [4, 20, segment.length - 1])
       await expect(headsOf(segment.subarray(0, cut))).rejects.toThrow(RangeError);
-  });
-
-  it('S4-04 that no byte comes for is given up, with the time that it stood still', async () => {
-    const parent = new AbortController();
-    const watch = new StallWatch({ graceMs: 20, stallMs: 20 }, parent.signal);
-    await new Promise((resolve) => watch.signal.addEventListener('abort', resolve));
-    watch.stop();
-    expect(watch.stalled).toMatchObject({ code: 'encode_stalled' });
-    expect(watch.stalled?.details?.stalled_ms).toBeGreaterThanOrEqual(40);
-    const ended = new StallWatch({ graceMs: 1000, stallMs: 1000 }, parent.signal);
-    parent.abort();
-    ended.stop();
-    expect([ended.signal.aborted, ended.stalled]).toEqual([true, null]);
   });
 });

@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Download } from '#contracts';
 import { noS3Reason, S3_HOOK_MS, type Stack, startStack, waitFor } from '#testing';
 import { fileOf, GOOD, TIMED } from '../clips/good.js';
+import { boxTypes } from '../finishing/mp4-file.js';
 import { MANY_SPANS, mustComplete, streamOf, upload } from '../pipeline/harness.js';
+import { fetchBytes } from '../verify/rendition.js';
 import { verifyStream } from '../verify/stream.js';
 import { type Fault, type FaultProxy, faultProxy, outage } from './fault-proxy.js';
 import { type Bucket, createBucket } from './s3-scene.js';
@@ -22,7 +25,7 @@ describe.skipIf(missing !== null)(`the services on S3${missing ? ` (${missing})`
     bucket = await createBucket();
     proxy = await faultProxy(bucket.environment().S3_ENDPOINT as string);
     // Only the bucket is shared: no folder is named.
-    stack = await startStack({ env: { ...MANY_SPANS, ...bucket.environment(proxy.url) } });
+    stack = await startStack({ env: { ...MANY_SPANS, ...bucket.environment(proxy.url), DOWNLOADS: 'top' } });
   }, S3_HOOK_MS);
   afterEach(() => {
     proxy.faults.length = 0;
@@ -50,6 +53,10 @@ describe.skipIf(missing !== null)(`the services on S3${missing ? ` (${missing})`
     expect(part.status).toBe(206);
     expect(Buffer.from(await part.arrayBuffer())).toEqual(whole.subarray(10, 100));
     expect((await fetch(`${url}.not-there`)).status).toBe(404);
+
+    const [download] = (job.result as { downloads: Download[] }).downloads;
+    const file = await fetchBytes(new URL(download!.url, stack.urls.gateway).href);
+    expect([file.length, boxTypes(file)]).toEqual([download!.bytes, ['ftyp', 'moov', 'mdat']]);
   });
 
   it('S3-03 what comes through the form door, whose parts have no length, is stored and can be taken back', async () => {

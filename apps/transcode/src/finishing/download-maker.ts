@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
-import { downloadFileName, QUALITIES, renditionPrefix, SluiceError } from '#contracts';
+import { downloadFileName, QUALITIES, type Quality, renditionPrefix, SluiceError } from '#contracts';
 import { ByteReader, Movie, readFragmentHeads, type StoredFragment } from '#media';
 import { count } from '#observability';
 import type { ObjectStore } from '#storage';
@@ -38,21 +38,7 @@ export class DownloadMaker {
     const { FFMPEG_STALL_GRACE_SECONDS: grace, FFMPEG_STALL_SECONDS: stall } = this.environment;
     const watch = new StallWatch({ graceMs: grace * 1000, stallMs: stall * 1000 }, signal);
     try {
-      const stored = await this.find(task.jobId, rendition);
-      const reader = new SegmentReader(this.store, watch);
-      const movie = await readTables(reader, stored);
-      const { parts, size } = movie.head();
-      const key = renditionPrefix(task.assetId, rendition) + downloadFileName(digestOf(parts, stored));
-      await this.store.put(
-        key,
-        Readable.from(file(reader, watch, parts, movie, stored), { objectMode: false }),
-        {
-          size,
-          signal: watch.signal,
-        },
-      );
-      const name = key.slice(key.lastIndexOf('/') + 1);
-      return { result: { rendition, name, bytes: size }, objects: [key], playback: null };
+      return await watch.during(this.write(task, rendition, watch));
     } catch (error) {
       if (!watch.stalled || signal.aborted) throw error;
       // S4-06: what is copied here are stored segments, whose times the ladder has settled already.
@@ -61,6 +47,18 @@ export class DownloadMaker {
     } finally {
       watch.stop();
     }
+  }
+
+  private async write(task: ClaimedTask, rendition: Quality, watch: StallWatch): Promise<Outcome> {
+    const stored = await this.find(task.jobId, rendition);
+    const reader = new SegmentReader(this.store, watch);
+    const movie = await readTables(reader, stored);
+    const { parts, size } = movie.head();
+    const name = downloadFileName(digestOf(parts, stored));
+    const key = renditionPrefix(task.assetId, rendition) + name;
+    const body = Readable.from(file(reader, watch, parts, movie, stored), { objectMode: false });
+    await this.store.put(key, body, { size, signal: watch.signal });
+    return { result: { rendition, name, bytes: size }, objects: [key], playback: null };
   }
 
   private async find(jobId: string, rendition: string): Promise<StoredMovie> {

@@ -2,6 +2,8 @@ import { setMaxListeners } from 'node:events';
 import { SluiceError } from '#contracts';
 
 const TICKS = 20;
+/** What hears the signal takes back what it has begun, in a fraction of that. */
+const TIDY_MS = 1000;
 
 /**
  * Ends work that moves bytes and runs in no process of its own when none has moved for so long (S4-02). A store
@@ -40,6 +42,16 @@ export class StallWatch {
   moved(): void {
     this.idleMs = 0;
     this.allowedMs = this.rule.stallMs;
+  }
+
+  /** The work, or a moment after the signal its reason: a read that hangs in the kernel hears no signal. */
+  async during<T>(work: Promise<T>): Promise<T> {
+    const ended = new Promise<never>((_, reject) => {
+      const onAbort = () => setTimeout(() => reject(this.signal.reason), TIDY_MS).unref();
+      if (this.signal.aborted) onAbort();
+      this.signal.addEventListener('abort', onAbort, { once: true });
+    });
+    return Promise.race([work, ended]);
   }
 
   stop(): void {
