@@ -30,6 +30,29 @@ describe('a reader of a source that is arriving', () => {
     expect(patience.signal.reason).toMatchObject({ from: 7 });
   });
 
+  it('that works on what it has read keeps its place, and waits when it is done with that', async () => {
+    const patience = new Patience({ milliseconds: 500 });
+    patience.begin(7);
+    for (let begun = performance.now(); performance.now() - begun < 800; ) {
+      await sleep(10);
+      patience.renew();
+    }
+    expect(patience.signal.aborted).toBe(false);
+    await new Promise((resolve) => patience.signal.addEventListener('abort', resolve));
+    expect(patience.signal.reason).toMatchObject({ from: 7 });
+  });
+
+  it('that has all that it needs, or has not begun yet, keeps its place though it is wanted', async () => {
+    const needs = new Patience({ milliseconds: 1, enough: 7 });
+    const begins = new Patience({ milliseconds: 1, startMs: 60_000 });
+    for (const patience of [needs, begins]) patience.begin(7);
+    await sleep(600);
+    expect([needs.signal.aborted, begins.signal.aborted]).toEqual([false, false]);
+    begins.renew();
+    await new Promise((resolve) => begins.signal.addEventListener('abort', resolve));
+    for (const patience of [needs, begins]) patience.end();
+  });
+
   it('that has its byte is not asked about any more', async () => {
     let answer = (_: boolean) => {};
     const patience = new Patience({

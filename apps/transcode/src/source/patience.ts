@@ -6,6 +6,10 @@ export interface PatienceOptions {
   milliseconds: number;
   /** For one byte, or in all, for a run that can begin again where it stopped. */
   of?: 'one byte' | 'the run';
+  /** Bytes from here on are read ahead of what is needed: who waits for them is still at work. */
+  enough?: number;
+  /** So long a run may take until it has begun to work, which `renew` says; beginning again would not help it. */
+  startMs?: number;
   /** Whether other work waits for the place: until it does, readers go on waiting, up to a minute more. */
   isWanted?: () => Promise<boolean>;
 }
@@ -23,17 +27,22 @@ export class Patience implements Waiting {
   private readonly milliseconds: number;
   private readonly of: 'one byte' | 'the run';
   private readonly isWanted: () => Promise<boolean>;
+  private readonly enough: number;
+  private startMs: number;
   private waiters = 0;
   /** Which of all waits this is. */
   private turn = 0;
   private began = 0;
+  private offset = 0;
   private waited = 0;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor({ milliseconds, of = 'one byte', isWanted = async () => true }: PatienceOptions) {
+  constructor({ milliseconds, of = 'one byte', isWanted = async () => true, ...rest }: PatienceOptions) {
     this.milliseconds = milliseconds;
     this.of = of;
     this.isWanted = isWanted;
+    this.enough = rest.enough ?? Number.POSITIVE_INFINITY;
+    this.startMs = rest.startMs ?? 0;
   }
 
   get signal(): AbortSignal {
@@ -48,7 +57,19 @@ export class Patience implements Waiting {
   begin(offset: number): void {
     if (this.waiters++ === 0) this.began = performance.now();
     const left = this.of === 'the run' ? this.milliseconds - this.waited : this.milliseconds;
+    this.offset = offset;
     this.ask(offset, ++this.turn, left);
+  }
+
+  /**
+   * Who still works on what it has read does not only wait: sockets hold seconds of video, and a slow encoder
+   * takes longer for them than it may wait. Not of a run that can begin again where it stopped.
+   */
+  renew(): void {
+    this.startMs = 0;
+    if (this.waiters === 0 || this.of === 'the run') return;
+    this.began = performance.now();
+    this.ask(this.offset, ++this.turn, this.milliseconds);
   }
 
   end(): void {
@@ -65,9 +86,11 @@ export class Patience implements Waiting {
   }
 
   private async decide(offset: number, turn: number): Promise<void> {
-    const isOver = performance.now() - this.began > LONGEST_WAIT_MS;
+    const waited = performance.now() - this.began;
+    if (waited < this.startMs) return this.ask(offset, turn, ASK_AGAIN_MS);
+    const isOver = waited > LONGEST_WAIT_MS;
     // A database that is away cannot say who else there is.
-    const goes = isOver || (await this.isWanted().catch(() => false));
+    const goes = isOver || (offset < this.enough && (await this.isWanted().catch(() => false)));
     if (turn !== this.turn) return;
     if (goes) this.abort.abort(new NotArrived(offset));
     else this.ask(offset, turn, ASK_AGAIN_MS);

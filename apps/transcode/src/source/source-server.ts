@@ -25,6 +25,8 @@ export interface Published {
   failure(): SluiceError | null;
   /** True while a reader waits for bytes that have not arrived: no clock of its run goes on then (S4-02). */
   isWaiting(): boolean;
+  /** A reader is busy with what it has: its patience begins anew. */
+  renew(): void;
   /** Aborts with NotArrived when a reader has waited for longer than it may. */
   signal: AbortSignal;
   close(): void;
@@ -55,6 +57,7 @@ export class SourceServer {
       url: `http://127.0.0.1:${port}/${token}`,
       failure: () => served.failure,
       isWaiting: () => served.patience.isWaiting(),
+      renew: () => served.patience.renew(),
       signal: served.patience.signal,
       close: () => {
         this.sources.delete(token);

@@ -46,6 +46,8 @@ const LONGEST_COPY_MS = 2 * 3600_000;
 const ENCODE_LIMIT_FACTOR = 60;
 /** So long a run that waits for bytes keeps its place though another one wants it. */
 const PATIENCE_MS = 5_000;
+/** An encoder on a busy machine takes longer than that until its first frame. */
+const START_MS = 15_000;
 /**
  * Encoders yield to the services that store what they make, and much more to what somebody waits for: the
  * start span and the followers get nine tenths of a busy processor, and need it for seconds only.
@@ -77,6 +79,8 @@ export class SpanRunner {
     const published = this.sources.publish(source, {
       milliseconds: PATIENCE_MS,
       of: span.kind === 'audio' ? 'the run' : 'one byte',
+      ...(span.params.reads ? { enough: span.params.reads.at(-1) } : {}),
+      startMs: START_MS,
       isWanted: () => this.demand.isForPlaceOf(span.kind),
     });
     const ended = AbortSignal.any([signal, published.signal]);
@@ -128,6 +132,7 @@ export class SpanRunner {
         ),
         nice: makesPlayable(span) ? NICE.first : NICE.others,
         isHeld: () => handover.isHeld() || source.published.isWaiting(),
+        onGrowth: () => source.published.renew(),
       });
       const [ran, cut] = await Promise.allSettled([tool, allUnless(tool, cutters)]);
       // A cutter's own error is the cause of ffmpeg's broken pipe; where the stream just ended, ffmpeg knows why.

@@ -16,6 +16,8 @@ export interface WatchRules {
   /** Working time in milliseconds after which the run is ended (S4-03); time held does not count. */
   limitMs: number;
   stall?: StallRule;
+  /** Told at every look that finds what is measured grown. */
+  onGrowth?: () => void;
   /** True while we ourselves withhold input or output: the clocks stand still. */
   isHeld?: () => boolean;
 }
@@ -60,7 +62,10 @@ export function watch(rules: WatchRules, growth: Growth, end: (why: SluiceError)
   let idle = 0;
   return setInterval(() => {
     const grown = growth.take();
-    if (grown) idle = 0;
+    if (grown) {
+      idle = 0;
+      rules.onGrowth?.();
+    }
     if (rules.isHeld?.()) return;
     worked += TICK_MS;
     const { stall } = rules;
