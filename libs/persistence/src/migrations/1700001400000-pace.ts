@@ -8,7 +8,10 @@ export class Pace1700001400000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       ALTER TABLE jobs ADD COLUMN pace jsonb NOT NULL DEFAULT '[]';
-      ALTER TABLE renditions ADD COLUMN seconds_completed double precision NOT NULL DEFAULT 0
+      ALTER TABLE renditions ADD COLUMN seconds_completed double precision NOT NULL DEFAULT 0;
+      UPDATE renditions SET seconds_completed = (SELECT COALESCE(sum(duration_ticks), 0) FROM segments
+          WHERE rendition_id = renditions.id) / timescale::double precision
+        FROM jobs WHERE jobs.id = renditions.job_id AND jobs.status = 'processing'
     `);
   }
 
