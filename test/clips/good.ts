@@ -28,7 +28,7 @@ const FRONT = ['-movflags', '+faststart'];
 /** Closed GOPs of `frames`, one SPS, nothing between. */
 const gop = (frames: number) => ['-g', `${frames}`, '-keyint_min', `${frames}`, '-sc_threshold', '0'];
 
-const PLAIN: Picture = { width: 854, height: 480, rate: '25', frames: 250 };
+export const PLAIN: Picture = { width: 854, height: 480, rate: '25', frames: 250 };
 const SMALL: Picture = { width: 426, height: 240, rate: '25', frames: 75 };
 const FIT: Picture = { width: 640, height: 360, rate: '24', frames: 168 };
 const seconds = (picture: Picture) => {
@@ -173,7 +173,8 @@ export const COPIED: Clip[] = [
 
 export const GOOD: Clip[] = [...TIMED, ...SHAPED, ...CONTAINED, ...COPIED];
 
-const LONGER: Picture = { ...SMALL, frames: 200 };
+export const LONGER: Picture = { ...SMALL, frames: 200 };
+export const FIT_LONGER: Picture = { ...FIT, frames: 192 };
 
 /** Long enough to be played while the rest of them is sent; in the order that their container needs. */
 export type Overlapped = Clip & { order: 'ends-first' | 'in-order' };
@@ -185,7 +186,7 @@ const ARRIVING: Overlapped[] = [
     order: 'ends-first',
   },
   {
-    ...clip('longer-fit', { picture: { ...FIT, frames: 192 }, encode: [...fitEncode, ...FRONT], fit: true }),
+    ...clip('longer-fit', { picture: FIT_LONGER, encode: [...fitEncode, ...FRONT], fit: true }),
     order: 'ends-first',
   },
   {
