@@ -40,3 +40,7 @@ export * from './progressive/fragment-heads.js';
 export * from './progressive/movie.js';
 export * from './quality/command.js';
 export * from './quality/scores.js';
+export { TS_ORIGIN } from './ts/clock.js';
+export { subtitlesForTs } from './ts/subtitles.js';
+export { fitsTs, readTrack } from './ts/track.js';
+export { segmentToTs } from './ts/transmux.js';

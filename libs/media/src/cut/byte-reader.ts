@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { EndedEarly } from './sink.js';
 
 /** Pulls exact byte counts out of a stream; what nobody asks for is not read, so the writer is held. */
@@ -6,8 +5,8 @@ export class ByteReader {
   private readonly chunks: AsyncIterator<Buffer>;
   private current: Buffer = Buffer.alloc(0);
 
-  constructor(stream: Readable) {
-    this.chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  constructor(stream: AsyncIterable<Buffer>) {
+    this.chunks = stream[Symbol.asyncIterator]();
   }
 
   /** Exactly `length` bytes in memory, or null when the stream ends before the first of them. */

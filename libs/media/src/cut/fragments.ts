@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { type Fragment, parseFragment } from '../isobmff/fragment.js';
 import { ByteReader } from './byte-reader.js';
 
@@ -14,7 +13,7 @@ const LARGEST_HEADER = 4 * 1024 * 1024;
  * Reads fragmented MP4 as the muxer writes it: `ftyp moov`, then `moof mdat` again and again
  * (ISO/IEC 14496-12). A fragment is known complete when the last byte of its `mdat` has been read.
  */
-export async function* readFragments(stream: Readable): AsyncGenerator<Piece> {
+export async function* readFragments(stream: AsyncIterable<Buffer>): AsyncGenerator<Piece> {
   const reader = new ByteReader(stream);
   const init: Buffer[] = [];
   let fragment: Fragment | null = null;

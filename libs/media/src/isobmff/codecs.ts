@@ -58,8 +58,11 @@ function av1(av1C: Buffer | null): string | null {
   return `av01.${profileAndLevel >> 5}.${level}${flags & 0x80 ? 'H' : 'M'}.${depth}`;
 }
 
-/** ISO/IEC 14496-1: descriptors 3 → 4 → 5, then the first five bits of the AudioSpecificConfig. */
-function audioObjectType(descriptors: Buffer): number {
+/** The first five bits of the AudioSpecificConfig. */
+const audioObjectType = (descriptors: Buffer): number => (specificConfig(descriptors)[0] as number) >> 3;
+
+/** The AudioSpecificConfig in the body of `esds`: descriptors 3 → 4 → 5 (ISO/IEC 14496-1 7.2.6). */
+export function specificConfig(descriptors: Buffer): Buffer {
   let at = 0;
   const header = (tag: number) => {
     if (descriptors[at++] !== tag) throw new Error('bad esds');
@@ -70,5 +73,5 @@ function audioObjectType(descriptors: Buffer): number {
   header(4);
   at += 13;
   header(5);
-  return (descriptors[at] as number) >> 3;
+  return descriptors.subarray(at);
 }
