@@ -39,6 +39,7 @@ describe('packaging', () => {
     expect(row.result).toEqual({
       hls: `/media/${job.assetId}/master.m3u8`,
       dash: `/media/${job.assetId}/manifest.mpd`,
+      hls_ts: null,
       duration_seconds: 8,
       renditions: [
         {
@@ -63,6 +64,7 @@ describe('packaging', () => {
       poster: null,
       storyboard: null,
       quality: null,
+      downloads: [],
       warnings: [],
     });
     expect(await assetRow(job)).toMatchObject({ status: 'ready', sha256: '1'.repeat(64) });

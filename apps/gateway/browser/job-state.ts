@@ -138,6 +138,8 @@ function mergePlayback(known: Playback, said: Playback): Playback {
     early: said.early ?? known.early,
     hls: said.hls ?? known.hls,
     dash: said.dash ?? known.dash,
+    early_ts: said.early_ts ?? known.early_ts,
+    hls_ts: said.hls_ts ?? known.hls_ts,
     poster: said.poster ?? known.poster,
     storyboard: said.storyboard ?? known.storyboard,
   };

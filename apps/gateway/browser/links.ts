@@ -9,6 +9,7 @@ export function streamLinks(playback: Playback, downloads: Download[], name: str
   const rows: [string, string | null][] = [
     ['HLS', playback.hls],
     ['DASH', playback.dash],
+    ['HLS with MPEG-TS', playback.hls_ts],
   ];
   return el(
     'div',

@@ -145,6 +145,8 @@ export class Environment {
   @Type(() => Number) @IsInt() @Min(1) @Max(1000) HANDOVER_WINDOW = 10;
   /** `false`: segments leave the encoder's process only when their run has ended (S0-18); scratch must hold it all. */
   @IsIn(['true', 'false']) WORKER_STREAMING_UPLOAD = 'true';
+  /** Segments as MPEG-TS beside CMAF, of uploads that do not say (S0-11). */
+  @IsIn(['true', 'false']) HLS_TS = 'false';
   /** Address space of one encoding ffmpeg; five rungs of 1080p take 1,000 (docs/performance.md). */
   @Type(() => Number) @IsInt() @Min(512) ENCODE_MEMORY_MB = 8192;
   @IsIn(['true', 'false']) POSTER = 'true';

@@ -9,6 +9,8 @@ export interface OutputChoice {
   subtitles: boolean;
   /** Null: as the deployment has it. */
   downloads: DownloadChoice | null;
+  /** Segments of MPEG-TS beside CMAF (S0-11). Null: as the deployment has it. */
+  ts: boolean | null;
 }
 
 /** Renditions that can be downloaded as an MP4: those that are named, by the rule for `renditions`. */
@@ -21,6 +23,7 @@ export const WHOLE_CHOICE: OutputChoice = {
   audio: 'all',
   subtitles: true,
   downloads: null,
+  ts: null,
 };
 
 /** Throws `invalid_options`. Values may be text, as forms and tus metadata have them; other options are not ours. */
@@ -28,8 +31,9 @@ export function readChoice(options: Record<string, unknown>): OutputChoice {
   return {
     renditions: readRenditions(options.renditions),
     audio: readAudio(options.audio),
-    subtitles: readFlag(options.subtitles),
+    subtitles: readFlag('subtitles', options.subtitles) ?? true,
     downloads: readDownloads(options.downloads),
+    ts: readFlag('ts', options.ts),
   };
 }
 
@@ -67,10 +71,11 @@ function readAudio(value: unknown): OutputChoice['audio'] {
   throw invalid(`options.audio must be one of ${AUDIO_CHOICES.join(', ')}.`);
 }
 
-function readFlag(value: unknown): boolean {
-  if (value === undefined || value === null || value === true || value === 'true') return true;
+function readFlag(name: string, value: unknown): boolean | null {
+  if (value === undefined || value === null) return null;
+  if (value === true || value === 'true') return true;
   if (value === false || value === 'false') return false;
-  throw invalid('options.subtitles must be true or false.');
+  throw invalid(`options.${name} must be true or false.`);
 }
 
 const invalid = (message: string) => new SluiceError('invalid_options', message);
@@ -80,13 +85,14 @@ const invalid = (message: string) => new SluiceError('invalid_options', message)
  * all of them. The same file with another choice is another asset (S3-08).
  */
 export function profileKey(profile: string, choice: OutputChoice): string {
-  const { renditions, audio, subtitles, downloads } = choice;
+  const { renditions, audio, subtitles, downloads, ts } = choice;
   return [
     profile,
     ...(renditions === null || renditions.length === QUALITIES.length ? [] : [`renditions=${renditions}`]),
     ...(audio === 'all' ? [] : [`audio=${audio}`]),
     ...(subtitles ? [] : ['subtitles=false']),
     ...(downloads === null ? [] : [`downloads=${downloads}`]),
+    ...(ts === null ? [] : [`ts=${ts}`]),
   ].join(';');
 }
 

@@ -99,6 +99,7 @@ const ERRORS = {
   poster_failed: 'internal',
   storyboard_failed: 'internal',
   download_failed: 'internal',
+  ts_not_made: 'internal',
   // segments and media
   segment_not_found: 'not_found',
   segment_checksum_mismatch: 'mismatch',

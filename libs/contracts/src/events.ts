@@ -3,6 +3,7 @@ import type { JobWarning } from './finishing.js';
 import {
   DASH_MANIFEST,
   mediaPrefix,
+  PLAYLISTS,
   type RenditionKind,
   type RenditionName,
   VOD_MULTIVARIANT,
@@ -58,6 +59,9 @@ export interface Playback {
   early: string | null;
   hls: string | null;
   dash: string | null;
+  /** The same over segments of MPEG-TS (S0-11); null where nobody asked for them. */
+  early_ts: string | null;
+  hls_ts: string | null;
   /** A JPEG. */
   poster: string | null;
   /** WebVTT whose cues name parts of a JPEG (`#xywh`). */
@@ -67,16 +71,33 @@ export interface Playback {
 /** Where an asset's pictures are; null where it has none. */
 export type Pictures = Pick<Playback, 'poster' | 'storyboard'>;
 
-export const NO_PLAYBACK: Playback = { early: null, hls: null, dash: null, poster: null, storyboard: null };
+/** What is named by a job's result and not by the asset's id alone. */
+export type NamedPlayback = Pictures & Pick<Playback, 'hls_ts'>;
 
-/** The finished stream of an asset, with the pictures that the result of its job names. */
+export const NO_PLAYBACK: Playback = {
+  early: null,
+  hls: null,
+  dash: null,
+  early_ts: null,
+  hls_ts: null,
+  poster: null,
+  storyboard: null,
+};
+
+/** Where an asset's playlists over segments of MPEG-TS are; null where it has none. */
+export const tsPlaylist = (assetId: string, which: 'early' | 'finished', hasTs: boolean): string | null =>
+  hasTs ? `/${mediaPrefix(assetId)}${PLAYLISTS.ts[which][0]}` : null;
+
+/** The finished stream of an asset, with what the result of its job names. */
 export const finishedPlayback = (
   assetId: string,
-  result: Partial<Pictures> | null,
+  result: Partial<NamedPlayback> | null,
 ): Playback & { hls: string; dash: string } => ({
   early: null,
   hls: `/${mediaPrefix(assetId)}${VOD_MULTIVARIANT}`,
   dash: `/${mediaPrefix(assetId)}${DASH_MANIFEST}`,
+  early_ts: null,
+  hls_ts: result?.hls_ts ?? null,
   poster: result?.poster ?? null,
   storyboard: result?.storyboard ?? null,
 });

@@ -161,6 +161,8 @@ export const DEFAULT_TENANT = 'default';
 /** Between services: every internal request is signed (libs/http). Paths on a transcode worker. */
 export const scratchPath = (spanId: string, lease: number, rendition: string, index: number) =>
   `/internal/scratch/${spanId}/${lease}/${rendition}/${index}`;
+/** Asks for the MPEG-TS of that segment. */
+export const SCRATCH_TS_QUERY = '?format=ts';
 
 /** `GET /config.json` of the gateway: what the page needs to know. */
 export interface PublicConfig {

@@ -55,6 +55,17 @@ export const DASH_MANIFEST = 'manifest.mpd';
 export const EARLY_MULTIVARIANT = 'early.m3u8';
 export const EARLY_MEDIA_PLAYLIST = 'early.m3u8';
 
+/** The segments that a playlist names. Every rendition has CMAF; where it was asked for, MPEG-TS too (S0-11). */
+export type SegmentFormat = 'cmaf' | 'ts';
+/** Names of the playlists over each format; the first of a pair belongs to the asset, the second to a rendition. */
+export const PLAYLISTS: Record<SegmentFormat, { early: [string, string]; finished: [string, string] }> = {
+  cmaf: {
+    early: [EARLY_MULTIVARIANT, EARLY_MEDIA_PLAYLIST],
+    finished: [VOD_MULTIVARIANT, VOD_MEDIA_PLAYLIST],
+  },
+  ts: { early: ['early-ts.m3u8', 'early-ts.m3u8'], finished: ['master-ts.m3u8', 'ts.m3u8'] },
+};
+
 /** Of the cheap question about a known file: so much of its beginning and of its end are hashed. */
 export const EDGE_BYTES = 1024 * 1024;
 
@@ -72,6 +83,9 @@ export const renditionPrefix = (assetId: string, rendition: string) => `media/${
  */
 export const segmentFileName = (index: number, sha256: string, kind: RenditionKind = 'video') =>
   `seg_${String(index).padStart(4, '0')}-${sha256.slice(0, 8)}.${kind === 'subtitles' ? 'vtt' : 'm4s'}`;
+/** The same segment as MPEG-TS; text keeps its ending, and says another place on the clock. */
+export const tsFileName = (index: number, sha256: string, kind: RenditionKind) =>
+  segmentFileName(index, sha256, kind).replace(/\.m4s$/, '.ts');
 export const posterFileName = (sha256: string) => `poster-${sha256.slice(0, 8)}.jpg`;
 export const storyboardFileName = (sha256: string, extension: 'jpg' | 'vtt') =>
   `storyboard-${sha256.slice(0, 8)}.${extension}`;

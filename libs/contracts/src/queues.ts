@@ -1,4 +1,17 @@
-import { IsArray, IsIn, IsInt, IsOptional, IsString, IsUUID, Matches, Max, Min } from 'class-validator';
+import 'reflect-metadata';
+import { Type } from 'class-transformer';
+import {
+  IsArray,
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Matches,
+  Max,
+  Min,
+  ValidateNested,
+} from 'class-validator';
 import { RENDITION_NAMES, type RenditionName } from './media.js';
 
 /**
@@ -16,6 +29,12 @@ export class SpanPayload {
   @IsUUID() spanId: string;
 }
 
+/** The MPEG-TS of a segment, beside it in the scratch. */
+export class TsPayload {
+  @Matches(/^[0-9a-f]{64}$/) sha256: string;
+  @IsInt() @Min(1) size: number;
+}
+
 /** One finished segment (or init segment: `index` −1) that waits in a worker's scratch. */
 export class SegmentPayload {
   @IsUUID() jobId: string;
@@ -30,6 +49,8 @@ export class SegmentPayload {
   /** In ticks of the rendition's timescale; 0 for an init segment. */
   @IsInt() @Min(0) start: number;
   @IsInt() @Min(0) duration: number;
+  /** Where the rendition's segments are wanted as MPEG-TS, too. */
+  @IsOptional() @ValidateNested() @Type(() => TsPayload) ts?: TsPayload;
   /** For an init segment: RFC 6381 codecs string, e.g. `avc1.64001f`. */
   @IsOptional() @IsString() @Matches(/^[A-Za-z0-9.]{1,64}$/) codecs?: string;
   /** For an init segment: which encoder with which parameters made it. */

@@ -14,6 +14,7 @@ import { Tracks1700000800000 } from './migrations/1700000800000-tracks.js';
 import { GrowingPlans1700000850000 } from './migrations/1700000850000-growing-plans.js';
 import { Scale1700000900000 } from './migrations/1700000900000-scale.js';
 import { Twins1700001000000 } from './migrations/1700001000000-twins.js';
+import { TransportStream1700001100000 } from './migrations/1700001100000-transport-stream.js';
 import { Downloads1700001200000 } from './migrations/1700001200000-downloads.js';
 import { Encoders1700001300000 } from './migrations/1700001300000-encoders.js';
 import { Pace1700001400000 } from './migrations/1700001400000-pace.js';
@@ -52,6 +53,7 @@ export function dataSourceOptions(config: {
       Downloads1700001200000,
       Encoders1700001300000,
       Pace1700001400000,
+      TransportStream1700001100000,
     ],
     migrationsTransactionMode: 'all',
     synchronize: false,

@@ -19,6 +19,9 @@ const jobQuery = (rules: PlanRules) => `
        WHERE job_id = COALESCE(j.waits_for, j.id) AND kind = 'poster' AND status = 'done') AS poster,
     (SELECT result ->> 'name' FROM finishing_tasks
        WHERE job_id = COALESCE(j.waits_for, j.id) AND kind = 'storyboard' AND status = 'done') AS storyboard,
+    (SELECT bool_and(ts) FILTER (WHERE in_start_set) FROM renditions
+       WHERE job_id = COALESCE(j.waits_for, j.id)) AS early_ts,
+    (SELECT bool_or(ts) FROM renditions WHERE job_id = COALESCE(j.waits_for, j.id)) AS has_ts,
     a.status IN ('provisional', 'ready') AS asset_kept,
     s.id AS session_id, s.filename, s.bytes_received, s.file_size AS bytes_total,
     (SELECT COALESCE(json_agg(e), '[]') FROM (

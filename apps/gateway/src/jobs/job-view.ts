@@ -7,11 +7,12 @@ import {
   type JobView,
   type JobWarning,
   mediaPrefix,
+  type NamedPlayback,
   NO_PLAYBACK,
-  type Pictures,
   type Playback,
   type RenditionProgress,
   type Stage,
+  tsPlaylist,
   VOD_MULTIVARIANT,
   type WaitingFor,
 } from '#contracts';
@@ -28,13 +29,16 @@ export interface JobRow {
   workflow_id: string | null;
   error_code: ErrorCode | null;
   error_message: string | null;
-  result: (Pictures & { warnings?: JobWarning[] }) | null;
+  result: (NamedPlayback & { warnings?: JobWarning[] }) | null;
   created_at: Date;
   updated_at: Date;
   completed_at: Date | null;
   last_seq: number;
   playable_at: Date | null;
   packaged_at: Date | null;
+  /** Every member of the start set, and any rendition, has segments of MPEG-TS. */
+  early_ts: boolean | null;
+  has_ts: boolean | null;
   asset_id: string;
   asset_kept: boolean;
   session_id: string | null;
@@ -109,6 +113,8 @@ function playbackOf(row: JobRow): Playback {
     early: row.playable_at === null ? null : at(EARLY_MULTIVARIANT),
     hls: row.packaged_at === null ? null : at(VOD_MULTIVARIANT),
     dash: row.packaged_at === null ? null : at(DASH_MANIFEST),
+    early_ts: tsPlaylist(row.asset_id, 'early', row.playable_at !== null && row.early_ts === true),
+    hls_ts: tsPlaylist(row.asset_id, 'finished', row.packaged_at !== null && row.has_ts === true),
     poster: row.poster && at(row.poster),
     storyboard: row.storyboard && at(row.storyboard),
   };

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type RenditionName, SluiceError } from '#contracts';
-import { earlyMultivariant } from '#media';
+import { type RenditionName, type SegmentFormat, SluiceError } from '#contracts';
+import { earlyMultivariant, tsMaxBitrate } from '#media';
 import { BoundedCache, SharedReads } from './bounded-cache.js';
 import { type EarlyRendition, EarlyRows } from './early-rows.js';
 import { GrowingPlaylist } from './growing-playlist.js';
@@ -21,18 +21,20 @@ export class EarlyPlaylists {
   constructor(@Inject(EarlyRows) private readonly rows: EarlyRows) {}
 
   /** The start set, once each of its members can be played; from then on always the same text. */
-  async multivariant(assetId: string): Promise<string> {
+  async multivariant(assetId: string, format: SegmentFormat): Promise<string> {
     const start = (await this.renditions(assetId)).filter((rendition) => rendition.inStartSet);
     const playable = start.every(({ initKey, started }) => initKey !== null && started);
     if (!playable || !start.some(({ kind }) => kind === 'video')) throw notYet();
-    return earlyMultivariant(start);
+    if (format === 'cmaf') return earlyMultivariant(start);
+    if (!start.every(({ ts }) => ts)) throw notYet();
+    return earlyMultivariant(start.map(asTs), format);
   }
 
   /** The stored segments from the first one to the first gap. */
-  async media(assetId: string, name: RenditionName): Promise<string> {
+  async media(assetId: string, name: RenditionName, format: SegmentFormat): Promise<string> {
     const rendition = (await this.renditions(assetId)).find((one) => one.name === name);
-    if (!rendition) throw notYet();
-    const text = await this.polls.read(rendition.id, () => this.grow(rendition));
+    if (!rendition || (format === 'ts' && !rendition.ts)) throw notYet();
+    const text = await this.polls.read(`${rendition.id}/${format}`, () => this.grow(rendition, format));
     if (text === null) throw notYet();
     return text;
   }
@@ -41,13 +43,22 @@ export class EarlyPlaylists {
     return this.assets.read(assetId, () => this.rows.renditions(assetId));
   }
 
-  private async grow(rendition: EarlyRendition): Promise<string | null> {
-    const playlist = this.growing.get(rendition.id) ?? new GrowingPlaylist(rendition.timescale);
-    this.growing.set(rendition.id, playlist);
+  private async grow(rendition: EarlyRendition, format: SegmentFormat): Promise<string | null> {
+    const key = `${rendition.id}/${format}`;
+    const playlist = this.growing.get(key) ?? new GrowingPlaylist(rendition.timescale, format);
+    this.growing.set(key, playlist);
     for await (const segment of this.rows.contiguous(rendition.id, playlist.frontier)) playlist.add(segment);
     return playlist.text(rendition);
   }
 }
+
+const asTs = ({ maxBitrate, ...rendition }: EarlyRendition) => ({
+  ...rendition,
+  maxBitrate: tsMaxBitrate(
+    maxBitrate,
+    rendition.fpsNum && rendition.fpsDen ? rendition.fpsNum / rendition.fpsDen : null,
+  ),
+});
 
 const notYet = () =>
   new SluiceError(

@@ -24,6 +24,8 @@ export interface EarlyRendition {
   channels: number | null;
   codecs: string | null;
   initKey: string | null;
+  /** Its segments are stored as MPEG-TS, too. */
+  ts: boolean | null;
   segmentsTotal: number | null;
   completed: boolean;
   /** Segment 0 is stored. */
@@ -34,6 +36,7 @@ export interface EarlySegment {
   index: number;
   durationTicks: number;
   key: string;
+  tsKey: string | null;
 }
 
 /** Segments of one read; a longer list is read in several. */
@@ -49,7 +52,7 @@ export class EarlyRows {
     return this.database.query<EarlyRendition[]>(
       `SELECT r.id, r.name, r.kind, r.in_start_set AS "inStartSet", r.width, r.height, r.fps_num AS "fpsNum",
          r.fps_den AS "fpsDen", r.timescale, r.max_bitrate AS "maxBitrate", r.target_duration AS "targetDuration",
-         r.language, r.title, r.role, r.is_default AS "isDefault", r.channels, r.codecs, r.init_key AS "initKey", r.segments_total AS "segmentsTotal",
+         r.language, r.title, r.role, r.is_default AS "isDefault", r.channels, r.codecs, r.init_key AS "initKey", r.ts, r.segments_total AS "segmentsTotal",
          r.completed_at IS NOT NULL AS completed,
          EXISTS (SELECT 1 FROM segments s WHERE s.rendition_id = r.id AND s.segment_index = 0) AS started
        FROM (SELECT id, status, scan FROM jobs WHERE asset_id = $1 AND waits_for IS NULL
@@ -76,7 +79,7 @@ export class EarlyRows {
     let next = from;
     while (true) {
       const page = await this.database.query<EarlySegment[]>(
-        `SELECT segment_index AS index, duration_ticks AS "durationTicks", storage_path AS key FROM segments
+        `SELECT segment_index AS index, duration_ticks AS "durationTicks", storage_path AS key, ts_path AS "tsKey" FROM segments
          WHERE rendition_id = $1 AND segment_index >= $2 ORDER BY segment_index LIMIT ${PAGE}`,
         [renditionId, next],
       );

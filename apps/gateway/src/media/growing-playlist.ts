@@ -1,3 +1,4 @@
+import type { SegmentFormat } from '#contracts';
 import { PLAYLIST_END, playlistHead, segmentLines, targetDurationFor } from '#media';
 import type { EarlyRendition, EarlySegment } from './early-rows.js';
 
@@ -12,14 +13,18 @@ export class GrowingPlaylist {
   private longestTicks = 0;
   private readonly line: (segment: { uri: string; durationTicks: number }) => string;
 
-  constructor(private readonly timescale: number) {
+  constructor(
+    private readonly timescale: number,
+    private readonly format: SegmentFormat,
+  ) {
     this.line = segmentLines(timescale);
   }
 
   /** Takes the segment at the frontier; any other is passed over. */
-  add({ index, key, durationTicks }: EarlySegment): void {
-    if (index !== this.frontier) return;
-    this.lines += this.line({ uri: baseName(key), durationTicks });
+  add({ index, key, tsKey, durationTicks }: EarlySegment): void {
+    const object = this.format === 'ts' ? tsKey : key;
+    if (index !== this.frontier || object === null) return;
+    this.lines += this.line({ uri: baseName(object), durationTicks });
     this.longestTicks = Math.max(this.longestTicks, durationTicks);
     this.frontier += 1;
   }
@@ -30,7 +35,8 @@ export class GrowingPlaylist {
     const head = playlistHead({
       targetDuration: targetDurationFor(rendition.targetDuration, this.longestTicks, this.timescale),
       type: 'EVENT',
-      mapUri: baseName(rendition.initKey),
+      mapUri: this.format === 'ts' ? null : baseName(rendition.initKey),
+      format: this.format,
     });
     const ended = rendition.completed && this.frontier === rendition.segmentsTotal;
     return head + this.lines + (ended ? PLAYLIST_END : '');

@@ -1,19 +1,17 @@
 import {
   DASH_MANIFEST,
-  EARLY_MEDIA_PLAYLIST,
-  EARLY_MULTIVARIANT,
   kindOfRendition,
   mediaPrefix,
+  PLAYLISTS,
   RENDITION_NAMES,
   type RenditionName,
   renditionPrefix,
-  VOD_MEDIA_PLAYLIST,
-  VOD_MULTIVARIANT,
+  type SegmentFormat,
 } from '#contracts';
 
 export type MediaTarget =
-  | { kind: 'early-multivariant'; assetId: string }
-  | { kind: 'early-media'; assetId: string; rendition: RenditionName }
+  | { kind: 'early-multivariant'; assetId: string; format: SegmentFormat }
+  | { kind: 'early-media'; assetId: string; rendition: RenditionName; format: SegmentFormat }
   | MediaObject;
 
 export interface MediaObject {
@@ -32,8 +30,10 @@ const TEXT_TYPE = 'text/vtt; charset=utf-8';
 const DASH_TYPE = 'application/dash+xml';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** segmentFileName, initFileName and downloadFileName of the contracts. */
+const FORMATS: readonly SegmentFormat[] = ['cmaf', 'ts'];
+/** segmentFileName, tsFileName, initFileName and downloadFileName of the contracts. */
 const SEGMENT_NAME = /^seg_\d{4,6}-[0-9a-f]{8}\.m4s$/;
+const TS_NAME = /^seg_\d{4,6}-[0-9a-f]{8}\.ts$/;
 const TEXT_NAME = /^seg_\d{4,6}-[0-9a-f]{8}\.vtt$/;
 const DOWNLOAD_NAME = /^download-[0-9a-f]{8}\.mp4$/;
 const INIT_NAME = /^init-[0-9a-f]{8}\.mp4$/;
@@ -56,8 +56,11 @@ export function parseMediaPath(assetId: string, rest: string): MediaTarget | nul
 
 function ofAsset(assetId: string, name: string): MediaTarget | null {
   const key = mediaPrefix(assetId) + name;
-  if (name === EARLY_MULTIVARIANT) return { kind: 'early-multivariant', assetId };
-  if (name === VOD_MULTIVARIANT) return playlist(key, HLS_TYPE);
+  for (const format of FORMATS) {
+    const { early, finished } = PLAYLISTS[format];
+    if (name === early[0]) return { kind: 'early-multivariant', assetId, format };
+    if (name === finished[0]) return playlist(key, HLS_TYPE);
+  }
   if (name === DASH_MANIFEST) return playlist(key, DASH_TYPE);
   if (PICTURE_NAME.test(name)) return immutable(key, name, 'image/jpeg');
   if (STORYBOARD_NAME.test(name)) return immutable(key, name, 'text/vtt; charset=utf-8');
@@ -66,11 +69,15 @@ function ofAsset(assetId: string, name: string): MediaTarget | null {
 
 function ofRendition(assetId: string, rendition: RenditionName, name: string): MediaTarget | null {
   const key = renditionPrefix(assetId, rendition) + name;
-  if (name === EARLY_MEDIA_PLAYLIST) return { kind: 'early-media', assetId, rendition };
-  if (name === VOD_MEDIA_PLAYLIST) return playlist(key, HLS_TYPE);
+  for (const format of FORMATS) {
+    const { early, finished } = PLAYLISTS[format];
+    if (name === early[1]) return { kind: 'early-media', assetId, rendition, format };
+    if (name === finished[1]) return playlist(key, HLS_TYPE);
+  }
   const kind = kindOfRendition(rendition);
   if (kind === 'subtitles') return TEXT_NAME.test(name) ? immutable(key, name, TEXT_TYPE) : null;
   if (SEGMENT_NAME.test(name)) return immutable(key, name, 'video/iso.segment');
+  if (TS_NAME.test(name)) return immutable(key, name, 'video/mp2t');
   if (INIT_NAME.test(name)) return immutable(key, name, `${kind}/mp4`);
   if (kind === 'video' && DOWNLOAD_NAME.test(name))
     return { ...immutable(key, name, 'video/mp4'), isDownload: true };

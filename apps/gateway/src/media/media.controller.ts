@@ -42,8 +42,8 @@ export class MediaController {
     }
     const text =
       target.kind === 'early-multivariant'
-        ? await this.early.multivariant(target.assetId)
-        : await this.early.media(target.assetId, target.rendition);
+        ? await this.early.multivariant(target.assetId, target.format)
+        : await this.early.media(target.assetId, target.rendition, target.format);
     return reply.header('cache-control', 'no-store').type(HLS_TYPE).send(text);
   }
 

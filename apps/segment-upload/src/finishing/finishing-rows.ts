@@ -7,11 +7,12 @@ import {
   finishedPlayback,
   type TenantFact,
   toQueuePriority,
+  tsPlaylist,
 } from '#contracts';
 import { recordFact } from '#events';
 import type { ServiceContext } from '#http';
 import type { DataSource, EntityManager } from '#persistence';
-import type { PackageJob, StoredRendition } from '../packaging/package-rows.js';
+import { hasTs, type PackageJob, type StoredRendition } from '../packaging/package-rows.js';
 import type { Resources } from '../resources.js';
 import { CONTEXT, DATABASE, RESOURCES } from '../tokens.js';
 import { chosenDownloads } from './downloads.js';
@@ -82,7 +83,9 @@ export class FinishingRows {
         type: 'processing_progress',
         durable: true,
         message: 'All renditions are stored and can be played.',
-        playback: finishedPlayback(job.assetId, null),
+        playback: finishedPlayback(job.assetId, {
+          hls_ts: tsPlaylist(job.assetId, 'finished', hasTs(renditions)),
+        }),
       });
       const tasks = await manager.query<{ id: string }[]>(
         `SELECT id FROM finishing_tasks WHERE job_id = $1 AND status IN ('pending', 'running')`,

@@ -26,12 +26,13 @@ export async function assertComplete(
 }
 
 async function missingOf(rows: PackageRows, rendition: StoredRendition): Promise<string[]> {
-  const { id, kind, segmentsTotal, stored, initKey, codecs, brokenAt } = rendition;
+  const { id, kind, segmentsTotal, stored, initKey, codecs, brokenAt, ts, storedTs } = rendition;
   if (segmentsTotal === null) return ['the number of segments'];
   const parts = kind !== 'subtitles' && (initKey === null || codecs === null) ? ['init segment'] : [];
   for (const index of await rows.missing(id, segmentsTotal, NAMED_AT_MOST)) parts.push(nameOf(index, kind));
   if (parts.length === 0 && stored > segmentsTotal) parts.push(`a plan for ${stored} segments`);
   if (parts.length === 0 && brokenAt !== null) parts.push(`what belongs before ${nameOf(brokenAt, kind)}`);
+  if (ts && storedTs < stored) parts.push(`${stored - storedTs} segments of MPEG-TS`);
   return parts;
 }
 

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   finishedPlayback,
   type JobQuality,
-  type Pictures,
+  type NamedPlayback,
   type SluiceError,
   type TenantFact,
 } from '#contracts';
@@ -14,7 +14,7 @@ import { DATABASE, RESOURCES } from '../tokens.js';
 import type { PackageJob } from './package-rows.js';
 
 /** What of a job's result is read here; it is stored whole. */
-export interface Result extends Pictures {
+export interface Result extends NamedPlayback {
   quality: JobQuality | null;
 }
 

@@ -1,12 +1,6 @@
 import { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  DASH_MANIFEST,
-  mediaPrefix,
-  renditionPrefix,
-  VOD_MEDIA_PLAYLIST,
-  VOD_MULTIVARIANT,
-} from '#contracts';
+import { DASH_MANIFEST, mediaPrefix, PLAYLISTS, renditionPrefix, type SegmentFormat } from '#contracts';
 import {
   BitRateMeter,
   PLAYLIST_END,
@@ -18,7 +12,7 @@ import {
 } from '#media';
 import type { ObjectStore } from '#storage';
 import { STORE } from '../tokens.js';
-import { PackageRows, type StoredRendition } from './package-rows.js';
+import { PackageRows, type StoredRendition, type StoredSegment } from './package-rows.js';
 
 export interface PackagedRendition extends StoredRendition {
   /** Bits per second, measured. */
@@ -41,6 +35,7 @@ export class ManifestWriter {
   async writeMediaPlaylist(
     assetId: string,
     rendition: StoredRendition,
+    format: SegmentFormat,
     signal: AbortSignal,
   ): Promise<PackagedRendition> {
     const { timescale } = rendition;
@@ -52,26 +47,38 @@ export class ManifestWriter {
       yield playlistHead({
         targetDuration,
         type: 'VOD',
-        mapUri: rendition.initKey === null ? null : baseName(rendition.initKey),
+        mapUri: rendition.initKey === null || format === 'ts' ? null : baseName(rendition.initKey),
+        format,
       });
-      for await (const { key, durationTicks, size } of rows.segments(rendition.id)) {
+      for await (const { durationTicks, ...segment } of rows.segments(rendition.id)) {
+        const { key, size } = objectOf(segment, format);
         meter.add(durationTicks, size);
         yield line({ uri: baseName(key), durationTicks });
       }
       yield PLAYLIST_END;
     }
-    await this.put(renditionPrefix(assetId, rendition.name) + VOD_MEDIA_PLAYLIST, text(), signal);
+    await this.put(playlistKey(assetId, rendition, format), text(), signal);
     return { ...rendition, peakBitrate: meter.peak, averageBitrate: meter.average };
   }
 
-  /** The multivariant playlist and the MPD, when everything that they name is there. */
-  async writeManifests(
+  /** The multivariant playlist, when everything that it names is there. */
+  async writeMultivariant(
+    assetId: string,
+    renditions: readonly PackagedRendition[],
+    format: SegmentFormat,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const [name] = PLAYLISTS[format].finished;
+    await this.put(mediaPrefix(assetId) + name, [vodMultivariant(renditions, format)], signal);
+  }
+
+  /** The MPD, likewise. */
+  async writeMpd(
     assetId: string,
     renditions: readonly PackagedRendition[],
     duration: number,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.put(mediaPrefix(assetId) + VOD_MULTIVARIANT, [vodMultivariant(renditions)], signal);
     const mpd = staticMpd({
       duration,
       minBufferTime: Math.max(
@@ -102,11 +109,33 @@ export class ManifestWriter {
 }
 
 /** Keys that {@link ManifestWriter} writes for these renditions. */
-export const manifestKeys = (assetId: string, renditions: readonly { name: string }[]): string[] => [
-  mediaPrefix(assetId) + VOD_MULTIVARIANT,
+export const manifestKeys = (
+  assetId: string,
+  renditions: readonly Pick<StoredRendition, 'name' | 'ts'>[],
+): string[] => [
   mediaPrefix(assetId) + DASH_MANIFEST,
-  ...renditions.map(({ name }) => renditionPrefix(assetId, name) + VOD_MEDIA_PLAYLIST),
+  ...FORMATS.flatMap((format) => {
+    const members = renditions.filter(({ ts }) => format === 'cmaf' || ts);
+    if (members.length === 0) return [];
+    const [name] = PLAYLISTS[format].finished;
+    return [mediaPrefix(assetId) + name, ...members.map((one) => playlistKey(assetId, one, format))];
+  }),
 ];
+
+const FORMATS: readonly SegmentFormat[] = ['cmaf', 'ts'];
+
+const playlistKey = (assetId: string, { name }: { name: string }, format: SegmentFormat) =>
+  renditionPrefix(assetId, name) + PLAYLISTS[format].finished[1];
+
+/** Of a rendition with `ts` every row names both: see `assertComplete`. */
+function objectOf(
+  { key, size, tsKey, tsSize }: Pick<StoredSegment, 'key' | 'size' | 'tsKey' | 'tsSize'>,
+  format: SegmentFormat,
+): { key: string; size: number } {
+  if (format === 'cmaf') return { key, size };
+  if (tsKey === null || tsSize === null) throw new Error(`${key} has no MPEG-TS`);
+  return { key: tsKey, size: tsSize };
+}
 
 async function* inBlocks(text: Iterable<string> | AsyncIterable<string>): AsyncGenerator<Buffer> {
   let block = '';

@@ -38,6 +38,10 @@ export interface StoredRendition {
   initKey: string | null;
   segmentsTotal: number | null;
   stored: number;
+  /** Its segments are wanted as MPEG-TS, too; false: they were, and cannot be. */
+  ts: boolean | null;
+  /** Segments that are stored so. */
+  storedTs: number;
   /** Of the stored segments, without the init segment. */
   bytes: number;
   longestTicks: number;
@@ -52,6 +56,8 @@ export interface StoredSegment {
   durationTicks: number;
   size: number;
   key: string;
+  tsKey: string | null;
+  tsSize: number | null;
 }
 
 /** Numbers of tracks beyond the limits, and the names of those that could not be converted. */
@@ -60,6 +66,10 @@ export interface LeftOut {
   subtitles: number;
   failed: RenditionName[];
 }
+
+/** Whether there are playlists over segments of MPEG-TS. */
+export const hasTs = (renditions: readonly Pick<StoredRendition, 'ts'>[]): boolean =>
+  renditions.some(({ ts }) => ts === true);
 
 /** Segments of one read; a longer list is read in several. */
 const PAGE = 1000;
@@ -87,11 +97,12 @@ export class PackageRows {
       `SELECT r.id, r.name, r.kind, r.mode, r.width, r.height, r.fps_num AS "fpsNum", r.fps_den AS "fpsDen", r.timescale,
          r.target_duration AS "targetDuration", r.language, r.title, r.role, r.is_default AS "isDefault", r.channels, r.codecs, r.init_key AS "initKey",
          r.segments_total AS "segmentsTotal", count(g.size)::integer AS stored,
+         r.ts, count(g.ts_size)::integer AS "storedTs",
          coalesce(sum(g.size), 0)::bigint AS bytes, coalesce(max(g.duration_ticks), 0) AS "longestTicks",
          coalesce(max(g.start_ticks + g.duration_ticks), 0) AS "endTicks",
          min(g.segment_index) FILTER (WHERE g.start_ticks <> g.expected) AS "brokenAt"
        FROM renditions r LEFT JOIN LATERAL (
-         SELECT segment_index, size, start_ticks, duration_ticks,
+         SELECT segment_index, size, ts_size, start_ticks, duration_ticks,
            lag(start_ticks + duration_ticks) OVER (ORDER BY segment_index) AS expected
          FROM segments WHERE rendition_id = r.id) g ON true
        WHERE r.job_id = $1 GROUP BY r.id ORDER BY r.position`,
@@ -131,7 +142,7 @@ export class PackageRows {
     while (true) {
       const page = await this.database.query<StoredSegment[]>(
         `SELECT segment_index AS index, start_ticks AS "startTicks", duration_ticks AS "durationTicks", size,
-           storage_path AS key
+           storage_path AS key, ts_path AS "tsKey", ts_size AS "tsSize"
          FROM segments WHERE rendition_id = $1 AND segment_index >= $2 ORDER BY segment_index LIMIT ${PAGE}`,
         [renditionId, next],
       );
@@ -149,6 +160,9 @@ export class PackageRows {
        UNION ALL
        SELECT s.storage_path FROM segments s JOIN renditions r ON r.id = s.rendition_id
        WHERE r.asset_id = $1 AND s.storage_path = ANY($2)
+       UNION ALL
+       SELECT s.ts_path FROM segments s JOIN renditions r ON r.id = s.rendition_id
+       WHERE r.asset_id = $1 AND s.ts_path = ANY($2)
        UNION ALL
        SELECT unnest(f.objects) FROM finishing_tasks f JOIN jobs j ON j.id = f.job_id WHERE j.asset_id = $1`,
       [assetId, keys],

@@ -1,5 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type ErrorCode, finishedPlayback, mediaPrefix, SluiceError, type Stage } from '#contracts';
+import {
+  type ErrorCode,
+  finishedPlayback,
+  type JobWarning,
+  mediaPrefix,
+  SluiceError,
+  type Stage,
+  tsPlaylist,
+} from '#contracts';
 import { recordFact } from '#events';
 import { type ServiceContext, toSluiceError } from '#http';
 import type { QualityFloor } from '#media';
@@ -11,7 +19,7 @@ import { CONTEXT, RESOURCES } from '../tokens.js';
 import { assertComplete } from './completeness.js';
 import { JobEnding } from './job-ending.js';
 import { ManifestWriter, manifestKeys, type PackagedRendition } from './manifest-writer.js';
-import { type PackageJob, PackageRows, type StoredRendition } from './package-rows.js';
+import { hasTs, type PackageJob, PackageRows, type StoredRendition } from './package-rows.js';
 import { RubbishSweeper } from './rubbish-sweeper.js';
 import { trackWarnings } from './track-warnings.js';
 
@@ -93,12 +101,27 @@ export class PackageProcessor {
     for (const [index, rendition] of renditions.entries()) {
       const share = Math.floor(((PACKAGING.to - PACKAGING.from) * index) / renditions.length);
       await say('packaging', PACKAGING.from + share);
-      packaged.push(await this.manifests.writeMediaPlaylist(job.assetId, rendition, signal));
+      packaged.push(await this.manifests.writeMediaPlaylist(job.assetId, rendition, 'cmaf', signal));
     }
+    await this.writeTs(job, renditions, signal);
     await say('storage', 90);
     const duration = Math.max(...packaged.map(({ endTicks, timescale }) => endTicks / timescale));
-    await this.manifests.writeManifests(job.assetId, packaged, duration, signal);
+    await this.manifests.writeMultivariant(job.assetId, packaged, 'cmaf', signal);
+    await this.manifests.writeMpd(job.assetId, packaged, duration, signal);
     return { packaged, duration };
+  }
+
+  /** The playlists over segments of MPEG-TS, where there are any. */
+  private async writeTs(
+    job: PackageJob,
+    renditions: readonly StoredRendition[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const packaged: PackagedRendition[] = [];
+    for (const rendition of renditions.filter(({ ts }) => ts)) {
+      packaged.push(await this.manifests.writeMediaPlaylist(job.assetId, rendition, 'ts', signal));
+    }
+    if (packaged.length > 0) await this.manifests.writeMultivariant(job.assetId, packaged, 'ts', signal);
   }
 
   private floor(): QualityFloor {
@@ -131,6 +154,7 @@ function resultOf(
   return {
     hls,
     dash,
+    hls_ts: tsPlaylist(job.assetId, 'finished', hasTs(renditions)),
     poster,
     storyboard,
     duration_seconds: Math.round(duration * 1e6) / 1e6,
@@ -145,6 +169,19 @@ function resultOf(
     })),
     quality,
     downloads,
-    warnings,
+    warnings: [...warnings, ...withoutTs(renditions)],
   };
+}
+
+/** What was asked for and could not be made (S0-11). */
+function withoutTs(renditions: readonly StoredRendition[]): JobWarning[] {
+  const left = renditions.filter(({ ts, kind }) => ts === false && kind === 'video');
+  if (left.length === 0) return [];
+  const names = left.map(({ name, codecs }) => `${name} (${codecs})`).join(', ');
+  return [
+    {
+      code: 'ts_not_made',
+      message: `MPEG-TS was asked for and cannot hold ${names}; play these as CMAF.`,
+    },
+  ];
 }

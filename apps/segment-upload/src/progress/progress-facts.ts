@@ -6,6 +6,7 @@ import {
   type RenditionProgress,
   type SegmentPayload,
   type TenantFact,
+  tsPlaylist,
 } from '#contracts';
 import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
@@ -24,6 +25,7 @@ interface Row extends PacedRendition {
   in_start_set: boolean;
   /** Its init segment and its first segment are stored. */
   started: boolean;
+  ts: boolean | null;
 }
 
 /** What is said of a job after a segment of it has been recorded, in the same transaction. */
@@ -72,7 +74,7 @@ export function transcodingProgress(
 export async function renditionsOf(manager: EntityManager, jobId: string): Promise<Row[]> {
   return manager.query<Row[]>(
     `SELECT r.name, r.kind, r.mode, r.width, r.height, r.segments_completed, r.segments_total,
-       r.seconds_completed, r.in_start_set,
+       r.seconds_completed, r.in_start_set, r.ts,
        r.init_key IS NOT NULL AND EXISTS
          (SELECT 1 FROM segments s WHERE s.rendition_id = r.id AND s.segment_index = 0) AS started
      FROM renditions r WHERE r.job_id = $1 ORDER BY r.position`,
@@ -84,6 +86,7 @@ export const toProgress = ({
   in_start_set,
   started,
   seconds_completed,
+  ts,
   ...progress
 }: Row): RenditionProgress => progress;
 
@@ -107,7 +110,15 @@ async function becomePlayable(manager: EntityManager, jobId: string, rows: reado
     progress: transcodingProgress(rows),
     message: 'The stream can be played while the rest is being encoded.',
     renditions: rows.map(toProgress),
-    playback: { ...NO_PLAYBACK, early: `/${mediaPrefix(job.asset_id)}${EARLY_MULTIVARIANT}` },
+    playback: {
+      ...NO_PLAYBACK,
+      early: `/${mediaPrefix(job.asset_id)}${EARLY_MULTIVARIANT}`,
+      early_ts: tsPlaylist(
+        job.asset_id,
+        'early',
+        rows.every((row) => row.ts || !row.in_start_set),
+      ),
+    },
   });
 }
 

@@ -3,6 +3,7 @@ import type { SegmentPayload, TenantFact } from '#contracts';
 import type { DataSource, EntityManager, SpanStatus } from '#persistence';
 import { ProgressFacts, type Scan } from '../progress/progress-facts.js';
 import { DATABASE } from '../tokens.js';
+import type { SegmentObject } from './segment-objects.js';
 import { holdsLease, sameInit } from './segment-rows.js';
 
 /**
@@ -18,7 +19,8 @@ export interface Recorded {
 
 interface Target {
   renditionId: string;
-  key: string;
+  /** All of them are stored. */
+  objects: readonly SegmentObject[];
 }
 
 /** Adopts a stored object by its row, together with the counters and what is to be said of it. */
@@ -65,15 +67,19 @@ export class SegmentRecorder {
 async function insertSegment(
   manager: EntityManager,
   segment: SegmentPayload,
-  { renditionId, key }: Target,
+  { renditionId, objects }: Target,
 ): Promise<Outcome> {
+  const [cmaf, ts] = objects;
   const { jobId, spanId, lease, index, start, duration, size, sha256 } = segment;
   const inserted = await manager.query<unknown[]>(
     `INSERT INTO segments (rendition_id, segment_index, tenant_id, job_id, span_id, lease_number,
-       start_ticks, duration_ticks, size, sha256, storage_path)
-     SELECT $1, $2, tenant_id, $3, $4, $5, $6, $7, $8, $9, $10 FROM renditions WHERE id = $1
+       start_ticks, duration_ticks, size, sha256, storage_path, ts_path, ts_size)
+     SELECT $1, $2, tenant_id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM renditions WHERE id = $1
      ON CONFLICT (rendition_id, segment_index) DO NOTHING RETURNING 1`,
-    [renditionId, index, jobId, spanId, lease, start, duration, size, sha256, key],
+    [
+      ...[renditionId, index, jobId, spanId, lease, start, duration, size, sha256, cmaf?.key],
+      ...[ts?.key ?? null, ts?.size ?? null],
+    ],
   );
   if (inserted.length === 0) return 'known';
   await manager.query(
@@ -90,8 +96,9 @@ async function insertSegment(
 async function setInit(
   manager: EntityManager,
   segment: SegmentPayload,
-  { renditionId, key }: Target,
+  { renditionId, objects }: Target,
 ): Promise<Outcome> {
+  const key = objects[0]?.key;
   const { codecs, sha256, size, encoder } = segment;
   const [updated] = await manager.query<[unknown[], number]>(
     `UPDATE renditions SET codecs = $2, init_key = $3, init_sha256 = $4, init_size = $5, encoder = $6

@@ -8,6 +8,8 @@ export interface SegmentState {
   assetId: string;
   jobStatus: JobStatus;
   renditionId: string;
+  /** Its segments are wanted as MPEG-TS, too. */
+  ts: boolean | null;
   /** Of the segment, or of the init segment; null while none is stored. */
   storedSha256: string | null;
   /** The rendition's, with its init segment. */
@@ -48,7 +50,7 @@ export class SegmentRows {
   /** Null when there is no such job or rendition. */
   async look({ jobId, spanId, workerId, rendition, index }: SegmentPayload): Promise<SegmentState | null> {
     const rows = await this.database.query<SegmentState[]>(
-      `SELECT j.asset_id AS "assetId", j.status AS "jobStatus", r.id AS "renditionId", r.encoder,
+      `SELECT j.asset_id AS "assetId", j.status AS "jobStatus", r.id AS "renditionId", r.ts, r.encoder,
          CASE WHEN $5::integer < 0 THEN r.init_sha256 ELSE g.sha256 END AS "storedSha256",
          s.status AS "spanStatus", s.lease_number AS "leaseNumber", w.address AS "workerAddress"
        FROM jobs j
@@ -66,7 +68,7 @@ export class SegmentRows {
   async names(assetId: string, key: string): Promise<boolean> {
     const rows = await this.database.query<unknown[]>(
       `SELECT 1 FROM renditions r WHERE r.asset_id = $1 AND (r.init_key = $2
-         OR EXISTS (SELECT 1 FROM segments s WHERE s.rendition_id = r.id AND s.storage_path = $2)) LIMIT 1`,
+         OR EXISTS (SELECT 1 FROM segments s WHERE s.rendition_id = r.id AND (s.storage_path = $2 OR s.ts_path = $2))) LIMIT 1`,
       [assetId, key],
     );
     return rows.length > 0;

@@ -5,6 +5,7 @@ import { kindOfRendition, type SegmentPayload, SluiceError } from '#contracts';
 import type { ObjectStore } from '#storage';
 import { STORE } from '../tokens.js';
 import { withMagicChecked } from './magic.js';
+import type { SegmentObject } from './segment-objects.js';
 import { WorkerClient } from './worker-client.js';
 
 /** S0-14 */
@@ -21,14 +22,19 @@ export class SegmentTransfer {
   ) {}
 
   /**
-   * True when the object is stored under `key`, with the announced size and SHA-256; false when the
+   * True when the object is stored under its key, with the announced size and SHA-256; false when the
    * worker no longer has it. Throws `segment_bad_magic`, `segment_checksum_mismatch`, `unavailable`,
    * `storage_full`; then nothing is stored.
    */
-  async run(address: string, segment: SegmentPayload, key: string, signal: AbortSignal): Promise<boolean> {
+  async run(
+    address: string,
+    segment: SegmentPayload,
+    object: SegmentObject,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.once(address, segment, key, signal);
+        return await this.once(address, segment, object, signal);
       } catch (error) {
         const again = !(error instanceof SluiceError) || error.retryable;
         if (!again || attempt === ATTEMPTS || signal.aborted) throw error;
@@ -42,15 +48,14 @@ export class SegmentTransfer {
   private async once(
     address: string,
     segment: SegmentPayload,
-    key: string,
+    { format, key, size, sha256 }: SegmentObject,
     signal: AbortSignal,
   ): Promise<boolean> {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)]);
-    const body = await this.workers.fetch(address, segment, limited);
+    const body = await this.workers.fetch(address, segment, format, limited);
     if (body === null) return false;
-    const { size, sha256 } = segment;
     try {
-      const bytes = Readable.from(withMagicChecked(body, kindOfRendition(segment.rendition)), {
+      const bytes = Readable.from(withMagicChecked(body, kindOfRendition(segment.rendition), format), {
         objectMode: false,
       });
       await this.store.put(key, bytes, { size, sha256, signal: limited });

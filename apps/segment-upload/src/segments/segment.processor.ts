@@ -1,16 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  initFileName,
-  kindOfRendition,
-  renditionPrefix,
-  type SegmentPayload,
-  SluiceError,
-  segmentFileName,
-} from '#contracts';
+import { type SegmentPayload, SluiceError } from '#contracts';
 import type { ServiceContext } from '#http';
 import type { Handler } from '#queue';
 import type { Resources } from '../resources.js';
 import { CONTEXT, RESOURCES } from '../tokens.js';
+import { objectsOf, type SegmentObject } from './segment-objects.js';
 import { SegmentRecorder } from './segment-recorder.js';
 import { decide, SegmentRows, type SegmentState } from './segment-rows.js';
 import { SegmentTransfer } from './segment-transfer.js';
@@ -35,34 +29,46 @@ export class SegmentProcessor {
     const decision = decide(state, segment);
     if (decision === 'fetch') return this.take(segment, state, state.workerAddress, signal);
     // An earlier run may have been killed after it had put the object.
-    await this.discard(state.assetId, keyOf(segment, state.assetId), state.jobStatus !== 'processing');
+    await this.discard(state.assetId, objectsOf(segment, state.assetId), state.jobStatus !== 'processing');
     await this.release(state.workerAddress, segment, decision === 'refuse' ? 'init_mismatch' : undefined);
     return undefined;
   };
 
   private async take(segment: SegmentPayload, state: SegmentState, worker: string, signal: AbortSignal) {
-    const key = keyOf(segment, state.assetId);
+    if (state.ts && segment.index >= 0 && !segment.ts) {
+      await this.release(worker, segment, 'ts_missing');
+      return undefined;
+    }
+    const objects = objectsOf(segment, state.assetId);
     try {
-      if (!(await this.transfer.run(worker, segment, key, signal))) return undefined;
+      const stored = await Promise.all(
+        objects.map((object) => this.transfer.run(worker, segment, object, signal)),
+      );
+      if (stored.includes(false)) return undefined;
     } catch (error) {
       const refusal = error instanceof SluiceError ? REFUSALS[error.code] : undefined;
       if (!refusal) throw error;
       await this.release(worker, segment, refusal);
       return undefined;
     }
-    const { outcome, facts } = await this.recorder.record(segment, { renditionId: state.renditionId, key });
+    const { outcome, facts } = await this.recorder.record(segment, {
+      renditionId: state.renditionId,
+      objects,
+    });
     await this.resources.facts.publish(...facts);
-    if (outcome !== 'recorded') await this.discard(state.assetId, key, outcome === 'closed');
+    if (outcome !== 'recorded') await this.discard(state.assetId, objects, outcome === 'closed');
     await this.release(worker, segment, outcome === 'refused' ? 'init_mismatch' : undefined);
     return undefined;
   }
 
   /**
-   * Once its job has ended no row can come to name the object any more: it goes unless one does. In
+   * Once its job has ended no row can come to name an object any more: it goes unless one does. In
    * an open job another owner may be about to name the same bytes; packaging sweeps what is left.
    */
-  private async discard(assetId: string, key: string, jobHasEnded: boolean): Promise<void> {
-    if (jobHasEnded && !(await this.rows.names(assetId, key))) await this.resources.store.delete(key);
+  private async discard(assetId: string, objects: SegmentObject[], jobHasEnded: boolean): Promise<void> {
+    for (const { key } of jobHasEnded ? objects : []) {
+      if (!(await this.rows.names(assetId, key))) await this.resources.store.delete(key);
+    }
   }
 
   private async release(worker: string, segment: SegmentPayload, refused?: Refusal): Promise<void> {
@@ -76,7 +82,3 @@ const REFUSALS: Partial<Record<SluiceError['code'], Refusal>> = {
   segment_bad_magic: 'bad_magic',
   segment_checksum_mismatch: 'checksum_mismatch',
 };
-
-const keyOf = ({ index, rendition, sha256 }: SegmentPayload, assetId: string) =>
-  renditionPrefix(assetId, rendition) +
-  (index < 0 ? initFileName(sha256) : segmentFileName(index, sha256, kindOfRendition(rendition)));

@@ -1,10 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type SegmentPayload, SluiceError, scratchPath } from '#contracts';
+import {
+  SCRATCH_TS_QUERY,
+  type SegmentFormat,
+  type SegmentPayload,
+  SluiceError,
+  scratchPath,
+} from '#contracts';
 import { type ServiceContext, signedHeaders } from '#http';
 import { CONTEXT } from '../tokens.js';
 
 /** Why a worker's segment is not taken; it travels as `?refused=` with the request that drops the copy. */
-export type Refusal = 'init_mismatch' | 'checksum_mismatch' | 'bad_magic';
+export type Refusal = 'init_mismatch' | 'checksum_mismatch' | 'bad_magic' | 'ts_missing';
 
 const RELEASE_TIMEOUT_MS = 10_000;
 
@@ -17,9 +23,11 @@ export class WorkerClient {
   async fetch(
     address: string,
     segment: SegmentPayload,
+    format: SegmentFormat,
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array> | null> {
-    const response = await this.request('GET', address, pathOf(segment), signal);
+    const path = pathOf(segment) + (format === 'ts' ? SCRATCH_TS_QUERY : '');
+    const response = await this.request('GET', address, path, signal);
     if (response.ok && response.body) return response.body;
     await response.body?.cancel();
     if (response.status === 404) return null;

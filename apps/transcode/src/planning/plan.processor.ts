@@ -81,7 +81,8 @@ export class Planner {
         arrivalSeconds: source.arrivalSeconds,
         audioTracks: this.environment.AUDIO_TRACKS,
         subtitleTracks: this.environment.SUBTITLE_TRACKS,
-        ...{ choice, profile, encoder },
+        choice: { ...choice, ts: choice.ts ?? this.environment.HLS_TS === 'true' },
+        ...{ profile, encoder },
       });
       assertAble(plan, this.worker.abilities);
       // A beginning that has not a segment in it.

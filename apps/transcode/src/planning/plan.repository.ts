@@ -179,15 +179,16 @@ async function insertRenditions(manager: EntityManager, claim: PlanClaim, plan: 
     is_default: r.isDefault,
     channels: r.channels,
     segments_total: segmentsOf(plan, r),
+    ts: r.ts ?? null,
   }));
   await manager.query(
     `INSERT INTO renditions (id, tenant_id, job_id, asset_id, name, kind, mode, position, in_start_set, width, height,
-       fps_num, fps_den, timescale, max_bitrate, target_duration, language, title, role, is_default, channels, segments_total)
+       fps_num, fps_den, timescale, max_bitrate, target_duration, language, title, role, is_default, channels, segments_total, ts)
      SELECT id, $1, $2, $3, name, kind, mode, position, in_start_set, width, height, fps_num, fps_den, timescale,
-       max_bitrate, target_duration, language, title, role, is_default, channels, segments_total
+       max_bitrate, target_duration, language, title, role, is_default, channels, segments_total, ts
      FROM jsonb_to_recordset($4::jsonb) AS r(id uuid, name text, kind text, mode text, position smallint, in_start_set boolean,
        width integer, height integer, fps_num integer, fps_den integer, timescale integer, max_bitrate integer,
-       target_duration integer, language text, title text, role text, is_default boolean, channels smallint, segments_total integer)`,
+       target_duration integer, language text, title text, role text, is_default boolean, channels smallint, segments_total integer, ts boolean)`,
     [claim.tenantId, claim.jobId, claim.assetId, JSON.stringify(rows)],
   );
 }

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { type RenditionName, type SegmentPayload, SluiceError } from '#contracts';
+import { tsPathOf } from './ts-file.js';
 
 export interface ScratchFile {
   path: string;
@@ -62,6 +63,7 @@ export class Handover {
     const file = this.get(rendition, index);
     if (!file) return;
     await rm(file.path, { force: true });
+    if (file.payload.ts) await rm(tsPathOf(file.path), { force: true });
     this.files.delete(keyOf(rendition, index));
     this.wake();
   }

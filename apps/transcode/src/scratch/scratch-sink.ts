@@ -2,8 +2,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RenditionName, type SegmentPayload, SluiceError } from '#contracts';
-import { codecsOf, type SegmentSink } from '#media';
+import { codecsOf, readTrack, type SegmentSink, type Track } from '#media';
 import type { Handover } from './handover.js';
+import { writeTs } from './ts-file.js';
 
 export interface SinkContext {
   handover: Handover;
@@ -16,6 +17,8 @@ export interface SinkContext {
   storedInit: { sha256: string; encoder: string } | null;
   /** Of all segments of this run; an encoder that writes more is not doing what it was told. */
   maxBytes: number;
+  /** Segments are handed over as MPEG-TS, too. */
+  ts: boolean;
   announce: (payload: SegmentPayload) => Promise<void>;
 }
 
@@ -26,12 +29,15 @@ export class ScratchSink implements SegmentSink {
   private size = 0;
   private index = 0;
   private written = 0;
+  /** Null: text, or not asked for. */
+  private track: Track | null = null;
 
   constructor(private readonly context: SinkContext) {}
 
   async init(bytes: Buffer): Promise<void> {
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const { storedInit, encoder, rendition } = this.context;
+    const { storedInit, encoder, rendition, ts } = this.context;
+    if (ts) this.track = readTrack(bytes);
     if (storedInit) {
       if (storedInit.sha256 === sha256 && storedInit.encoder === encoder) return;
       throw new SluiceError(
@@ -70,10 +76,12 @@ export class ScratchSink implements SegmentSink {
 
   async end(times: { start: number; duration: number }): Promise<void> {
     await this.close();
-    await this.hand(this.index, this.pathOf(this.index), {
+    const path = this.pathOf(this.index);
+    await this.hand(this.index, path, {
       sha256: this.hash.digest('hex'),
       size: this.size,
       ...times,
+      ...(this.context.ts ? { ts: await writeTs(path, this.track, this.index) } : {}),
     });
   }
 
@@ -86,7 +94,7 @@ export class ScratchSink implements SegmentSink {
   private async hand(
     index: number,
     path: string,
-    what: Pick<SegmentPayload, 'sha256' | 'size' | 'start' | 'duration' | 'codecs' | 'encoder'>,
+    what: Pick<SegmentPayload, 'sha256' | 'size' | 'start' | 'duration' | 'codecs' | 'encoder' | 'ts'>,
   ): Promise<void> {
     const { handover, jobId, workerId, rendition, announce } = this.context;
     const payload: SegmentPayload = {

@@ -2,11 +2,12 @@ import { createReadStream } from 'node:fs';
 import { Controller, Delete, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Environment } from '#config';
-import { SluiceError } from '#contracts';
+import { SCRATCH_TS_QUERY, SluiceError } from '#contracts';
 import { verifySigned } from '#http';
 import { ENVIRONMENT, SCRATCH } from '../tokens.js';
 import type { Handover } from './handover.js';
 import type { Scratch } from './scratch.js';
+import { tsPathOf } from './ts-file.js';
 
 interface Address {
   span: string;
@@ -31,9 +32,12 @@ export class ScratchController {
   ): Promise<void> {
     const handover = this.find(address, request);
     const file = handover?.get(address.rendition, Number(address.index));
-    if (!file) throw gone();
-    reply.header('content-length', file.payload.size);
-    await reply.type('application/octet-stream').send(createReadStream(file.path));
+    const wantsTs = request.url.endsWith(SCRATCH_TS_QUERY);
+    const body = file && (wantsTs ? file.payload.ts : file.payload);
+    if (!file || !body) throw gone();
+    reply.header('content-length', body.size);
+    const path = wantsTs ? tsPathOf(file.path) : file.path;
+    await reply.type('application/octet-stream').send(createReadStream(path));
   }
 
   @Delete(':span/:lease/:rendition/:index')

@@ -168,6 +168,7 @@ export class SpanRunner {
       encoder: encoderFingerprint(this.worker.ffmpegVersion, plan, rendition),
       storedInit: span.inits.get(rendition.name) ?? null,
       maxBytes: outputQuota(span, rendition),
+      ts: rendition.ts === true,
       announce: (payload) => this.scratch.announce(payload, span.priority),
     });
     const range = (borders: number[]) => borders.slice(firstSegment, endOf(span) + 1);

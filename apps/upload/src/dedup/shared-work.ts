@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { finishedPlayback, type Pictures, type TenantFact } from '#contracts';
+import { finishedPlayback, type NamedPlayback, type TenantFact } from '#contracts';
 import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
 import { dropDerived } from '#work';
@@ -19,7 +19,7 @@ export interface KnownWork {
   jobId: string;
   assetId: string;
   completed: boolean;
-  result: Pictures | null;
+  result: NamedPlayback | null;
 }
 
 /** Somebody ended it while we waited for its lock: another look finds what there is now. */

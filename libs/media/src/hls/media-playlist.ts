@@ -1,3 +1,4 @@
+import type { SegmentFormat } from '#contracts';
 import { quoted, uri } from './text.js';
 
 export interface PlaylistSegment {
@@ -11,8 +12,10 @@ export interface PlaylistHead {
   targetDuration: number;
   /** EVENT: segments are only ever added at the end. */
   type: 'EVENT' | 'VOD';
-  /** The init segment; null for text, which has none. */
+  /** The init segment; null for text and MPEG-TS, which have none. */
   mapUri: string | null;
+  /** Default: CMAF. */
+  format?: SegmentFormat;
 }
 
 export interface MediaPlaylist extends PlaylistHead {
@@ -30,11 +33,17 @@ export const PLAYLIST_END = '#EXT-X-ENDLIST\n';
 export const targetDurationFor = (planned: number, longestTicks: number, timescale: number): number =>
   Math.max(1, Math.ceil(planned), Math.round(longestTicks / timescale));
 
-/** Everything before the first segment. Version 7: EXT-X-MAP outside of I-frame playlists, fragmented MP4. */
-export function playlistHead({ targetDuration, type, mapUri }: PlaylistHead): string {
+/**
+ * RFC 8216, 7. Fragmented MP4 needs 7 (EXT-X-MAP outside of I-frame playlists 6); where MPEG-TS is asked for,
+ * old players are to read it: 4 has all that these say, decimal durations since 3 and EXT-X-MEDIA.
+ */
+export const VERSIONS: Record<SegmentFormat, number> = { cmaf: 7, ts: 4 };
+
+/** Everything before the first segment. */
+export function playlistHead({ targetDuration, type, mapUri, format = 'cmaf' }: PlaylistHead): string {
   return [
     '#EXTM3U',
-    '#EXT-X-VERSION:7',
+    `#EXT-X-VERSION:${VERSIONS[format]}`,
     `#EXT-X-TARGETDURATION:${targetDuration}`,
     '#EXT-X-MEDIA-SEQUENCE:0',
     `#EXT-X-PLAYLIST-TYPE:${type}`,

@@ -1,4 +1,5 @@
-import { EARLY_MEDIA_PLAYLIST, type RenditionKind, type TrackRole, VOD_MEDIA_PLAYLIST } from '#contracts';
+import { PLAYLISTS, type RenditionKind, type SegmentFormat, type TrackRole } from '#contracts';
+import { VERSIONS } from './media-playlist.js';
 import { quoted, uri } from './text.js';
 import { trackNames } from './track-names.js';
 
@@ -42,26 +43,32 @@ interface Rated extends MultivariantMember {
  * For the members of the start set, while the job runs; it never changes. EXT-X-START, because a
  * player would otherwise begin at the live edge of an EVENT playlist.
  */
-export function earlyMultivariant(members: readonly EarlyMember[]): string {
+export function earlyMultivariant(members: readonly EarlyMember[], format: SegmentFormat = 'cmaf'): string {
   const rated = members.map((member) => ({ ...member, peak: member.maxBitrate, average: null }));
-  return multivariant(rated, EARLY_MEDIA_PLAYLIST, ['#EXT-X-START:TIME-OFFSET=0']);
+  return multivariant(rated, format, 'early', ['#EXT-X-START:TIME-OFFSET=0']);
 }
 
 /** For the finished job, over all renditions, in the order given. */
-export function vodMultivariant(renditions: readonly VodRendition[]): string {
+export function vodMultivariant(renditions: readonly VodRendition[], format: SegmentFormat = 'cmaf'): string {
   const rated = renditions.map((one) => ({ ...one, peak: one.peakBitrate, average: one.averageBitrate }));
-  return multivariant(rated, VOD_MEDIA_PLAYLIST, []);
+  return multivariant(rated, format, 'finished', []);
 }
 
 /** Names of the groups; a group has every track of its kind. */
 const AUDIO_GROUP = 'audio';
 const SUBTITLE_GROUP = 'subtitles';
 
-function multivariant(members: readonly Rated[], playlist: string, extra: readonly string[]): string {
+function multivariant(
+  members: readonly Rated[],
+  format: SegmentFormat,
+  edition: 'early' | 'finished',
+  extra: readonly string[],
+): string {
+  const [, playlist] = PLAYLISTS[format][edition];
   const of = (kind: RenditionKind) => members.filter((member) => member.kind === kind);
   const [video, audio, subtitles] = [of('video'), of('audio'), of('subtitles')];
   if (video.length === 0) throw new RangeError('a multivariant playlist needs a video rendition');
-  const lines = ['#EXTM3U', '#EXT-X-VERSION:7', '#EXT-X-INDEPENDENT-SEGMENTS', ...extra];
+  const lines = ['#EXTM3U', `#EXT-X-VERSION:${VERSIONS[format]}`, '#EXT-X-INDEPENDENT-SEGMENTS', ...extra];
   for (const tracks of [audio, subtitles]) {
     const names = trackNames(tracks);
     tracks.forEach((track, i) => {

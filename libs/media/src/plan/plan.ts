@@ -26,6 +26,7 @@ import { frameAt, frameTime, type Grid, planGrid } from './grid.js';
 import { chosenRungs, planLadder } from './ladder.js';
 import { toNumber } from './rational.js';
 import { type AudioTrack, chosenTracks, type PlannedTracks, planTracks, type TrackLimits } from './tracks.js';
+import { withTs } from './ts.js';
 import { planWork } from './work.js';
 
 /** What to make of a source: decided once, stored with the job, never changed. All that encodes derives from it. */
@@ -95,6 +96,8 @@ export interface PlannedRendition {
   /** Played when nobody chooses. */
   isDefault: boolean;
   channels: number | null;
+  /** Its segments are made as MPEG-TS, too; false: they were asked for, and cannot be. Older plans say nothing. */
+  ts?: boolean;
   segments: number;
 }
 
@@ -193,7 +196,7 @@ export function planJob(source: SourceAnalysis, options: PlanOptions): Plan {
     { seconds, targetDuration: longest, segments: borders.length - 1 },
     chosenTracks(choice, { ...options, audioBitRate: profile.audioBitRate }),
   );
-  const renditions = [...videoRenditions, ...tracks.renditions];
+  const renditions = withTs([...videoRenditions, ...tracks.renditions], choice.ts, profile.codec);
   return {
     version: 1,
     container: source.container,

@@ -187,6 +187,8 @@ export class Rendition {
   @Column('char', { length: 64, nullable: true }) encoder: string | null;
   /** Null while the end of the source is not known. */
   @Column('integer', { name: 'segments_total', nullable: true }) segmentsTotal: number | null;
+  /** Each segment is stored as MPEG-TS, too; false: asked for, and its codec cannot; null: not asked for. */
+  @Column('boolean', { nullable: true }) ts: boolean | null;
   @Column('integer', { name: 'segments_completed', default: 0 }) segmentsCompleted: number;
   /** Of media, in its stored segments. */
   @Column('double precision', { name: 'seconds_completed', default: 0 }) secondsCompleted: number;
