@@ -1,12 +1,11 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Download, JobView } from '#contracts';
+import type { Download } from '#contracts';
 import { type Stack, startStack, waitFor } from '#testing';
 import { COPIED, fileOf, SHAPED, TIMED } from '../clips/good.js';
 import { jobOf, MANY_SPANS, mustComplete, upload, waitUntilClean } from '../pipeline/harness.js';
-import { fetchBytes } from '../verify/rendition.js';
-import { boxTypes, framesOf, joinedRendition, packetsOf, withFiles } from './mp4-file.js';
+import { downloadsOf, expectSameAsStream } from './mp4-file.js';
 
 const PATIENCE = 120_000;
 const clipOf = (name: string) => [...TIMED, ...SHAPED, ...COPIED].find((clip) => clip.name === name)!;
@@ -19,29 +18,8 @@ beforeAll(async () => {
 afterAll(() => stack?.stop());
 
 const at = (url: string) => new URL(url, stack.urls.gateway).href;
-const downloadsOf = (job: JobView) => (job.result as { downloads: Download[] }).downloads;
 const finished = async (name: string, options?: Record<string, unknown>) =>
   mustComplete(stack, await upload(stack, await fileOf(clipOf(name)), undefined, options), PATIENCE);
-
-/** Frames, samples and times are those of the rendition and of the default sound as they are streamed. */
-async function expectSame(job: JobView, { name, url, bytes }: Download, hasSound: boolean): Promise<void> {
-  const file = await fetchBytes(at(url));
-  expect(file.length).toBe(bytes);
-  expect(boxTypes(file)).toEqual(['ftyp', 'moov', 'mdat']);
-  const folder = path.dirname(job.playback.hls!);
-  const rendition = await joinedRendition(at(`${folder}/${name}/index.m3u8`));
-  const audio = hasSound ? await joinedRendition(at(`${folder}/audio/index.m3u8`)) : Buffer.alloc(0);
-  await withFiles({ file, rendition, audio }, async (paths) => {
-    const tracks = [['v', paths.rendition!] as const, ...(hasSound ? [['a', paths.audio!] as const] : [])];
-    const read = (file: string, track: 'v' | 'a') =>
-      Promise.all([packetsOf(file, track), track === 'v' ? framesOf(file) : []]);
-    await Promise.all(
-      tracks.map(async ([track, streamed]) => {
-        expect(await read(paths.file!, track)).toEqual(await read(streamed, track));
-      }),
-    );
-  });
-}
 
 describe('a rendition as one MP4', { timeout: PATIENCE }, () => {
   it('S4-05 has the frames, the sound and the times of its stream, copied or encoded, and its index in front', async () => {
@@ -52,8 +30,8 @@ describe('a rendition as one MP4', { timeout: PATIENCE }, () => {
     expect(fit.renditions.map(({ mode }) => mode)).toEqual(['copy', 'encode', 'encode']);
     expect(downloadsOf(fit).map(({ name }) => name)).toEqual(['360p', '240p']);
     expect(downloadsOf(silent).map(({ name }) => name)).toEqual(['240p']);
-    for (const download of downloadsOf(fit)) await expectSame(fit, download, true);
-    await expectSame(silent, downloadsOf(silent)[0]!, false);
+    for (const download of downloadsOf(fit)) await expectSameAsStream(stack, fit, download, true);
+    await expectSameAsStream(stack, silent, downloadsOf(silent)[0]!, false);
     expect([...fit.warnings, ...silent.warnings]).toEqual([]);
     served = downloadsOf(silent)[0]!;
   });
@@ -107,7 +85,7 @@ describe('a rendition as one MP4', { timeout: PATIENCE }, () => {
     const job = await mustComplete(stack, ids.job, PATIENCE);
     const [download] = downloadsOf(job);
     expect(await files()).toEqual([path.basename(download!.url)]);
-    await expectSame(job, download!, true);
+    await expectSameAsStream(stack, job, download!, true);
     expect(job.warnings).toEqual([]);
   });
 

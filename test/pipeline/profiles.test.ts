@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ENCODERS } from '#contracts';
 import { type Stack, startStack } from '#testing';
 import { type Clip, COPIED, fileOf, TIMED } from '../clips/good.js';
+import { downloadsOf, expectSameAsStream } from '../finishing/mp4-file.js';
 import { fetchText } from '../verify/rendition.js';
 import { verifyStream } from '../verify/stream.js';
 import { MANY_SPANS, mustComplete, streamOf, upload } from './harness.js';
@@ -13,7 +14,7 @@ const named = (clips: Clip[], name: string) => clips.find((clip) => clip.name ==
 
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack({ env: MANY_SPANS, services: { transcode: 2 } });
+  stack = await startStack({ env: { ...MANY_SPANS, DOWNLOADS: 'top' }, services: { transcode: 2 } });
 });
 afterAll(async () => {
   await stack?.stop();
@@ -57,6 +58,8 @@ describe.each(CASES)('the profile $profile', ({ profile, clip, codecs, isThere }
       expect(row).toMatchObject({ profile, attempts: 0 });
       expect(Object.values(ENCODERS).flat()).toContain(row?.encoder);
       expect(job.renditions.every((one) => one.mode === 'encode')).toBe(true);
+      expect(downloadsOf(job)).toHaveLength(1);
+      await expectSameAsStream(stack, job, downloadsOf(job)[0]!, clip.sound);
     },
   );
 });
