@@ -47,6 +47,26 @@ describe('what is to be made of a file', () => {
     expect(await stack.query('SELECT 1 FROM upload_sessions')).toEqual([]);
   });
 
+  it('S3-08 is of a profile that is there, named once, and another profile is another asset', async () => {
+    for (const [wish, said] of [
+      [{ profile: 'vp9' }, [400, 'unknown_profile']],
+      [{ options: { profile: '__proto__' } }, [400, 'unknown_profile']],
+      [{ options: { profile: ['hevc'] } }, [400, 'unknown_profile']],
+      [{ profile: 'a;b' }, [400, 'validation_failed']],
+      [{ profile: 'hevc', options: { profile: 'av1' } }, [400, 'invalid_options']],
+    ] as const) {
+      expect(codeOf(await create(url, { size: 10, ...wish }))).toEqual(said);
+    }
+    const file = videoBytes(3000);
+    const usual = await sent(file);
+    const hevc = await sent(file, { profile: 'hevc' });
+    const { session_id: named } = await created(url, { size: file.length, profile: 'hevc' });
+    expect((await put(url, named, 0, file)).status).toBe(200);
+    const [a, b, c] = await Promise.all([usual, hevc, named].map(assetOf));
+    expect(a).not.toBe(b);
+    expect(c).toBe(b);
+  });
+
   it('S3-08 is part of what makes two uploads the same', async () => {
     const file = videoBytes(2000);
     const whole = await sent(file);
