@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { profileKey, readChoice, readProfileKey } from '#contracts';
+import { BUILT_IN_PROFILES, type Profile, profileKey, readChoice, readProfileKey } from '#contracts';
 import { planJob } from '#media';
 import { chosenDownloads } from '../../apps/segment-upload/src/finishing/downloads.js';
 import { analysis, options } from './analysis.js';
@@ -19,6 +19,8 @@ describe('what an upload wants of the usual outputs', () => {
     [{ downloads: 'top' }, 'default;downloads=top'],
     [{ downloads: '360p, 720p', audio: 'none' }, 'default;audio=none;downloads=720p,360p'],
     [{ downloads: ['240p'] }, 'default;downloads=240p'],
+    [{ ts: 'true' }, 'default;ts=true'],
+    [{ ts: false }, 'default;ts=false'],
     [
       { renditions: '240p', audio: 'none', subtitles: false },
       'default;renditions=240p;audio=none;subtitles=false',
@@ -38,6 +40,8 @@ describe('what an upload wants of the usual outputs', () => {
     { renditions: Array.from({ length: 6 }, () => '720p') },
     { renditions: 720 },
     { audio: 'loud' },
+    { ts: 'cmaf' },
+    { ts: 1 },
     { audio: ['all'] },
     { subtitles: 'maybe' },
     { subtitles: 1 },
@@ -92,5 +96,17 @@ describe('a plan of what is wanted', () => {
     expect(planned({ audio: 'none' }, longer)).toMatchObject({ audio: null, video: { holdEnd: 0 } });
     expect(names({ audio: 'none' }, longer).join()).not.toContain('audio');
     expect(planned({}, longer).video.holdEnd).toBe(300);
+  });
+
+  it('S0-11 as MPEG-TS is for H.264 only: with another codec nothing is, and that is said', () => {
+    const ts = (wanted: Record<string, unknown>, profile?: Profile) =>
+      planJob(analysis(), { ...options, choice: readChoice(wanted), ...(profile ? { profile } : {}) })
+        .renditions.map((rendition) => rendition.ts)
+        .filter((one, i, all) => all.indexOf(one) === i);
+    expect(ts({})).toEqual([undefined]);
+    expect(ts({ ts: false })).toEqual([undefined]);
+    expect(ts({ ts: true })).toEqual([true]);
+    for (const profile of BUILT_IN_PROFILES.filter(({ codec }) => codec !== 'h264'))
+      expect(ts({ ts: true }, profile)).toEqual([false]);
   });
 });

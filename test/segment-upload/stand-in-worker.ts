@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { SCRATCH_TS_QUERY } from '#contracts';
 import { verifySigned } from '#http';
 
 export interface Release {
@@ -9,6 +10,7 @@ export interface Release {
 
 /** The scratch of a transcode worker as segment-upload sees it: signed GET and DELETE of paths. */
 export class StandInWorker {
+  /** By path; those of MPEG-TS with the query that asks for them. */
   readonly files = new Map<string, Buffer>();
   readonly releases: Release[] = [];
   /** Paths of GET requests, answered or not. */
@@ -33,7 +35,7 @@ export class StandInWorker {
         response.writeHead(403).end();
         return;
       }
-      response.writeHead(worker.answer(request.method ?? '', url)).end(worker.files.get(url.pathname));
+      response.writeHead(worker.answer(request.method ?? '', url)).end(worker.files.get(placeOf(url)));
       if (request.method !== 'DELETE') return;
       worker.files.delete(url.pathname);
       worker.releases.push({ path: url.pathname, refused: url.searchParams.get('refused') });
@@ -47,7 +49,7 @@ export class StandInWorker {
       this.failures -= 1;
       return 503;
     }
-    return this.files.has(url.pathname) ? 200 : 404;
+    return this.files.has(placeOf(url)) ? 200 : 404;
   }
 
   stop(): void {
@@ -55,3 +57,5 @@ export class StandInWorker {
     this.server.close();
   }
 }
+
+const placeOf = ({ pathname, search }: URL) => pathname + (search === SCRATCH_TS_QUERY ? search : '');
