@@ -75,6 +75,18 @@ describe('a reader of a source that is arriving', () => {
     expect(patience.isWaiting()).toBe(false);
   });
 
+  it('that waits for most of its time leaves, too, where its place is wanted', async () => {
+    const patience = new Patience({ milliseconds: 30 });
+    for (let byte = 0; byte < 10; byte++) {
+      patience.begin(byte);
+      await sleep(20);
+      patience.end();
+    }
+    patience.begin(10);
+    await new Promise((resolve) => patience.signal.addEventListener('abort', resolve));
+    expect(patience.signal.reason).toMatchObject({ from: 10 });
+  });
+
   it('that would have to begin at the start stays while bytes come', async () => {
     const patience = new Patience({ milliseconds: 60_000 });
     await trickle(patience, 20);

@@ -52,7 +52,8 @@ function follow(course: Course, until: number): (Pace & { time: number; left: nu
         rendition('audio', segments, total),
       ];
       const bytes = upload ? Math.min(upload.total, upload.bytesAt(time)) : 1;
-      samples = withSample(samples, { at: time, bytes, lanes: lanesOf(rows) }) ?? samples;
+      const lanes = lanesOf(rows);
+      if (lanes) samples = withSample(samples, { at: time, bytes, lanes }) ?? samples;
     }
     if (time < asked) continue;
     asked += 1;

@@ -58,7 +58,9 @@ export class Live {
 
   private tell(jobId: string, news: News): void {
     if (!this.heard.has(jobId)) return;
-    this.heard.set(jobId, performance.now());
+    // What is said of the upload says nothing of the encode, whose speed grows old meanwhile.
+    if (news.kind !== 'fact' || news.fact.event_type !== 'upload_progress')
+      this.heard.set(jobId, performance.now());
     this.onNews(jobId, news);
   }
 

@@ -172,9 +172,9 @@ export class SluiceClient {
   }
 
   private async hashOf(source: UploadSource, options: UploadOptions): Promise<string | undefined> {
-    const { fileHash, askFrom = DEFAULT_ASK_FROM, profile, signal } = options;
+    const { fileHash, askFrom = DEFAULT_ASK_FROM, profile, options: choice, signal } = options;
     if (fileHash !== undefined || source.size < askFrom) return fileHash;
-    return hashIfKnown(this.transport, source, { profile, signal });
+    return hashIfKnown(this.transport, source, { profile, options: choice, signal });
   }
 }
 

@@ -19,7 +19,15 @@ const PATIENCE_MS = 3000;
 export async function hashIfKnown(
   transport: Transport,
   source: UploadSource,
-  { profile, signal }: { profile?: ProfileName | undefined; signal?: AbortSignal | undefined },
+  {
+    profile,
+    options,
+    signal,
+  }: {
+    profile?: ProfileName | undefined;
+    options?: Record<string, unknown> | undefined;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<string | undefined> {
   try {
     const edges = await hashEdges(source);
@@ -27,7 +35,7 @@ export async function hashIfKnown(
     const { possible } = await transport.send<KnownFileData>({
       method: 'POST',
       path: '/v1/upload/video/known',
-      body: JSON.stringify({ size: source.size, edges_sha256: edges, profile }),
+      body: JSON.stringify({ size: source.size, edges_sha256: edges, profile, options }),
       headers: { 'content-type': 'application/json' },
       signal: signal ? AbortSignal.any([signal, patience]) : patience,
       attempts: 1,

@@ -56,7 +56,11 @@ function readProfiles(path: string): Profile[] {
   const rules = { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true };
   const problems = Array.isArray(file)
     ? ['it must be an object with profiles']
-    : [...validateSync(file, rules).flatMap((error) => sentences(error)), ...encodersOfOthers(file)];
+    : [
+        ...validateSync(file, rules).flatMap((error) => sentences(error)),
+        ...encodersOfOthers(file),
+        ...beyondScale(file),
+      ];
   if (problems.length > 0) throw new ConfigError(problems.map((problem) => `PROFILES_FILE ${problem}`));
   return file.profiles.map(profileOf);
 }
@@ -93,6 +97,22 @@ function encodersOfOthers({ profiles }: ProfileFile): string[] {
       .filter((encoder) => !isOf(profile, encoder))
       .map((encoder) => `profiles[${i}]: ${encoder} is no encoder of ${profile.codec}`),
   );
+}
+
+/** AV1's scale goes on to 63 (RungDefinition). */
+const HIGHEST_CRF_OF_OTHERS = 51;
+
+function beyondScale({ profiles }: ProfileFile): string[] {
+  if (!Array.isArray(profiles)) return [];
+  return profiles.flatMap((profile, i) => {
+    const said = [
+      profile?.crf,
+      ...(Array.isArray(profile?.rungs) ? profile.rungs : []).map((rung) => rung?.crf),
+    ];
+    return profile?.codec !== 'av1' && said.some((crf) => Number(crf) > HIGHEST_CRF_OF_OTHERS)
+      ? [`profiles[${i}]: crf must not be greater than ${HIGHEST_CRF_OF_OTHERS}, except of av1`]
+      : [];
+  });
 }
 
 function profileOf(given: ProfileDefinition): Profile {

@@ -60,6 +60,8 @@ export class KnownFileRequest {
   @Matches(SHA256, { message: 'edges_sha256 must be 64 lower-case hex digits (SHA-256)' })
   edges_sha256: string;
   @IsOptional() @Matches(PROFILE_NAME, NO_PROFILE) profile?: ProfileName;
+  /** As the session will have them: what is made of a file is part of what is known. */
+  @IsOptional() @IsObject() options?: Record<string, unknown>;
 }
 
 export interface KnownFileData {

@@ -37,17 +37,21 @@ export interface PacedRendition extends RenditionProgress {
 
 const ENCODED = 'video';
 
-/** Text is one segment, read at the end in no time. */
-export function lanesOf(renditions: readonly PacedRendition[]): PaceSample['lanes'] {
+/** A rung is made with the others, or is the start span, which says nothing of how fast they are. */
+const isEncoded = ({ kind, mode }: PacedRendition) => kind === 'video' && mode === 'encode';
+
+/** Text is one segment, read at the end in no time. Null: some rung has nothing yet. */
+export function lanesOf(all: readonly PacedRendition[]): PaceSample['lanes'] | null {
+  const renditions = all.filter(({ kind }) => kind !== 'subtitles');
+  if (renditions.some((r) => isEncoded(r) && r.segments_completed === 0)) return null;
   const segmentSeconds = Math.max(
     0,
     ...renditions.map((r) => r.seconds_completed / Math.max(1, r.segments_completed)),
   );
   const sums = new Map<string, { weight: number; done: number; total: number | null }>();
   for (const rendition of renditions) {
-    if (rendition.kind === 'subtitles') continue;
     const { segments_completed, segments_total, seconds_completed } = rendition;
-    const encoded = rendition.kind === 'video' && rendition.mode === 'encode';
+    const encoded = isEncoded(rendition);
     // What a rung costs goes with its pixels.
     const weight = encoded ? (rendition.width ?? 1) * (rendition.height ?? 1) : 1;
     const usual = segments_completed > 0 ? seconds_completed / segments_completed : segmentSeconds;

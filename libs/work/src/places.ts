@@ -18,7 +18,8 @@ const HAS_PLACE = `(jobs.status = 'pending' AND jobs.plan_lease_expires_at > now
     OR EXISTS (SELECT 1 FROM upload_sessions u WHERE u.job_id = jobs.id AND u.status = 'active'
       AND u.updated_at > now() - interval '2 seconds')))`;
 
-const placesLeft = (rules: PlaceRules) => `GREATEST(0, ${Math.trunc(rules.PROCESSING_MAX_CONCURRENT_JOBS)}
+/** Below zero where jobs went on that had left their places. */
+const placesLeft = (rules: PlaceRules) => `(${Math.trunc(rules.PROCESSING_MAX_CONCURRENT_JOBS)}
     - (SELECT count(*) FROM jobs WHERE jobs.status IN ('pending', 'processing') AND ${HAS_PLACE}))`;
 
 /** One that could not be planned a moment ago lets the others go first. */
@@ -27,8 +28,8 @@ const mayBegin = (rules: PlaceRules) =>
 
 /** SQL: those whose turn it is, one for each free place; the most urgent first, then the oldest. */
 export const dueJobs = (rules: PlaceRules) => `SELECT jobs.id, jobs.priority FROM jobs
-  WHERE ${mayBegin(rules)} ORDER BY jobs.priority DESC, jobs.created_at, jobs.id LIMIT ${placesLeft(rules)}`;
+  WHERE ${mayBegin(rules)} ORDER BY jobs.priority DESC, jobs.created_at, jobs.id LIMIT GREATEST(0, ${placesLeft(rules)})`;
 
-/** SQL: those that could begin if there were a place. */
+/** SQL: those that could begin if one of the others left its place. */
 export const jobsWithoutPlace = (rules: PlaceRules) =>
   `SELECT jobs.id FROM jobs WHERE ${mayBegin(rules)} AND ${placesLeft(rules)} = 0`;

@@ -23,7 +23,7 @@ export interface SpanEntry {
 }
 
 /** Ten minutes of video. Longer followers have slots of their own: they run for minutes, and others are waited for. */
-const LONG_FOLLOWER_SEGMENTS = 150;
+export const LONG_FOLLOWER_SEGMENTS = 150;
 
 const queueOf = ({ kind, segment_count }: SpanEntry): QueuedSpan['queue'] => {
   if (kind === 'video') return 'span';

@@ -25,8 +25,8 @@ export async function measurePace(
   );
   const job = rows[0];
   if (!job) return { speed: null, etaSeconds: null };
-  const sample = { at: job.now, bytes: job.bytes ?? 0, lanes: lanesOf(renditions) };
-  const grown = withSample(job.pace, sample);
+  const lanes = lanesOf(renditions);
+  const grown = lanes && withSample(job.pace, { at: job.now, bytes: job.bytes ?? 0, lanes });
   if (grown) await manager.query('UPDATE jobs SET pace = $2 WHERE id = $1', [jobId, JSON.stringify(grown)]);
   const { speed, eta_seconds } = paceOf(grown ?? job.pace, job.now, job);
   return { speed, etaSeconds: eta_seconds };

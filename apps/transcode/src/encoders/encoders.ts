@@ -13,15 +13,19 @@ export class EncoderMissing extends Error {
 }
 
 const [PLAIN] = USUAL_PROFILE.encoders;
+/** What failed once may have lacked room, memory or a free session: it is tried again after so long, then less often. */
+const TRY_AGAIN_MS = 60_000;
+const LONGEST_PAUSE_MS = 15 * 60_000;
 
 /**
  * Which encoders work here. One counts only when it has encoded a few frames, since ffmpeg lists those of
- * devices that are not there; each is tried once in a process, when it is first asked for. The plain
- * software one of the usual profile is taken for granted, so that who uses no other pays nothing.
+ * devices that are not there; each is tried once in a process, when it is first asked for, and again later
+ * while it does not work. The plain software one of the usual profile is taken for granted, so that who uses no other pays nothing.
  */
 @Injectable()
 export class Encoders {
   private readonly trials = new Map<EncoderName, Promise<string | null>>();
+  private listed: ReadonlySet<EncoderName> = new Set();
 
   constructor(
     @Inject(ENVIRONMENT) private readonly environment: Environment,
@@ -34,7 +38,8 @@ export class Encoders {
   /** What ffmpeg was built with goes into the worker's row; what no profile can do without is said. */
   learn(abilities: FfmpegAbilities): void {
     const listed = CODECS.flatMap((codec) => [...ENCODERS[codec]]);
-    this.worker.encoders = new Set(listed.filter((name) => name === PLAIN || abilities.encoders.has(name)));
+    this.listed = new Set(listed.filter((name) => name === PLAIN || abilities.encoders.has(name)));
+    this.worker.encoders = new Set(this.listed);
     for (const { name, encoders } of this.profiles.all) {
       if (!encoders.some((encoder) => this.worker.encoders.has(encoder)))
         this.logger.warn({ profile: name, encoders }, 'this ffmpeg has no encoder of a profile');
@@ -68,17 +73,31 @@ export class Encoders {
     );
   }
 
-  private async try(name: EncoderName): Promise<string | null> {
+  private async try(name: EncoderName, pauseMs = TRY_AGAIN_MS): Promise<string | null> {
     const codec = CODECS.find((one) => (ENCODERS[one] as readonly string[]).includes(name)) ?? 'h264';
-    const listed = this.worker.encoders.has(name) || this.trials.has(name);
-    const obstacle = listed
+    const isListed = this.listed.has(name);
+    const obstacle = isListed
       ? await tryEncoder(this.environment.FFMPEG_PATH, codec, name).then(() => null, reasonOf)
       : 'this ffmpeg was built without it';
-    if (obstacle === null) this.worker.encoders.add(name);
-    else this.worker.encoders.delete(name);
-    if (obstacle === null) this.logger.info({ encoder: name }, 'an encoder works');
-    else this.logger.warn({ encoder: name, reason: obstacle }, 'an encoder does not work here');
+    if (obstacle === null) {
+      this.worker.encoders.add(name);
+      this.logger.info({ encoder: name }, 'an encoder works');
+      return null;
+    }
+    this.worker.encoders.delete(name);
+    if (pauseMs === TRY_AGAIN_MS)
+      this.logger.warn({ encoder: name, reason: obstacle }, 'an encoder does not work here');
+    if (isListed) this.tryLater(name, pauseMs);
     return obstacle;
+  }
+
+  /** Nobody else would: what has no encoder is refused before it comes here. */
+  private tryLater(name: EncoderName, pauseMs: number): void {
+    const known = this.trials.get(name);
+    setTimeout(() => {
+      if (known !== this.trials.get(name)) return;
+      this.trials.set(name, this.try(name, Math.min(2 * pauseMs, LONGEST_PAUSE_MS)));
+    }, pauseMs).unref();
   }
 }
 

@@ -12,9 +12,10 @@ export async function writeTs(path: string, track: Track | null, index: number):
   const hash = createHash('sha256');
   let size = 0;
   const file = await open(tsPathOf(path), 'w');
+  const segment = track && createReadStream(path);
   try {
-    const parts = track
-      ? segmentToTs(createReadStream(path) as AsyncIterable<Buffer>, track, index)
+    const parts = segment
+      ? segmentToTs(segment as AsyncIterable<Buffer>, track, index)
       : [subtitlesForTs(await readFile(path))];
     for await (const part of parts) {
       hash.update(part);
@@ -22,6 +23,7 @@ export async function writeTs(path: string, track: Track | null, index: number):
       await file.write(part);
     }
   } finally {
+    segment?.destroy();
     await file.close();
   }
   return { sha256: hash.digest('hex'), size };

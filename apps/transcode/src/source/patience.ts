@@ -17,6 +17,8 @@ export interface PatienceOptions {
 const ASK_AGAIN_MS = 500;
 /** Memory is held all the while. */
 const LONGEST_WAIT_MS = 60_000;
+/** A run that waits for most of its time, if never for long, leaves when it waits for so long. */
+const MOSTLY = { share: 0.5, milliseconds: 1000 };
 
 /**
  * How long readers of one source wait for bytes: whoever waits too long gives its place to other work, and
@@ -29,6 +31,7 @@ export class Patience implements Waiting {
   private readonly isWanted: () => Promise<boolean>;
   private readonly enough: number;
   private startMs: number;
+  private readonly born = performance.now();
   private waiters = 0;
   /** Which of all waits this is. */
   private turn = 0;
@@ -56,9 +59,8 @@ export class Patience implements Waiting {
   /** A reader seeks by hanging up and asking anew; the last one that waits is the one that counts. */
   begin(offset: number): void {
     if (this.waiters++ === 0) this.began = performance.now();
-    const left = this.of === 'the run' ? this.milliseconds - this.waited : this.milliseconds;
     this.offset = offset;
-    this.ask(offset, ++this.turn, left);
+    this.ask(offset, ++this.turn, this.left());
   }
 
   /**
@@ -69,7 +71,7 @@ export class Patience implements Waiting {
     this.startMs = 0;
     if (this.waiters === 0 || this.of === 'the run') return;
     this.began = performance.now();
-    this.ask(this.offset, ++this.turn, this.milliseconds);
+    this.ask(this.offset, ++this.turn, this.left());
   }
 
   end(): void {
@@ -78,6 +80,13 @@ export class Patience implements Waiting {
     this.turn++;
     clearTimeout(this.timer);
     this.waited += performance.now() - this.began;
+  }
+
+  private left(): number {
+    if (this.of === 'the run') return this.milliseconds - this.waited;
+    const isMostlyWaiting =
+      this.waited > this.milliseconds && this.waited > MOSTLY.share * (performance.now() - this.born);
+    return isMostlyWaiting ? Math.min(MOSTLY.milliseconds, this.milliseconds) : this.milliseconds;
   }
 
   private ask(offset: number, turn: number, inMs: number): void {

@@ -81,7 +81,7 @@ export class SpanRunner {
       of: span.kind === 'audio' ? 'the run' : 'one byte',
       ...(span.params.reads ? { enough: span.params.reads.at(-1) } : {}),
       startMs: START_MS,
-      isWanted: () => this.demand.isForPlaceOf(span.kind),
+      isWanted: () => this.demand.isForPlaceOf(span),
     });
     const ended = AbortSignal.any([signal, published.signal]);
     const handover = await this.scratch.open(span.id, span.lease, await this.streaming.isOn());

@@ -11,6 +11,8 @@ import { EncoderMissing, Encoders } from '../encoders/encoders.js';
 import { WorkerEncoders } from '../encoders/worker-encoders.js';
 import { EndedJobs } from '../ended-jobs.js';
 import { Indexer } from '../indexing/indexer.js';
+import { Places } from '../planning/places.js';
+import { Streaming } from '../scratch/streaming.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER } from '../tokens.js';
 import { WorkerIdentity } from '../worker-identity.js';
 import { insist, isOutage } from './insist.js';
@@ -18,6 +20,7 @@ import { JobEnded, Lease } from './lease.js';
 import { nextStep, strategyOf } from './remux-ladder.js';
 import { type ClaimedSpan, type Finished, SpanRepository } from './span.repository.js';
 import { SpanRunner } from './span-runner.js';
+import { bytesToGoOn } from './wanted-bytes.js';
 
 /** The same work is tried once more, then the job fails with the reason (S4-04). */
 const ATTEMPTS = 2;
@@ -41,6 +44,8 @@ export class SpanProcessor {
     @Inject(PRODUCER) private readonly producer: QueueProducer,
     @Inject(PUBLISHER) private readonly publisher: FactPublisher,
     @Inject(EndedJobs) private readonly ended: EndedJobs,
+    @Inject(Streaming) private readonly streaming: Streaming,
+    @Inject(Places) private readonly places: Places,
     @Inject(Encoders) private readonly encoders: Encoders,
     @Inject(WorkerEncoders) private readonly workers: WorkerEncoders,
   ) {}
@@ -106,10 +111,11 @@ export class SpanProcessor {
       return { retryInMs: 0 };
     }
     if (error instanceof NotArrived) {
-      await this.spans.waitFor(span, bytesToGoOn(span, error));
-      // They may have come before that was said.
+      await this.spans.waitFor(span, bytesToGoOn(span, error, await this.streaming.isOn()));
+      // They may have come before that was said; its entry is not added anew while it is in hand.
       await releaseSpans(this.dataSource.manager, this.producer, span.jobId);
-      return undefined;
+      await this.places.offer();
+      return { retryInMs: 0 };
     }
     if (error instanceof EncoderMissing) return this.withoutEncoder(span, error.message, true);
     const step = nextStep(span, error);
@@ -187,12 +193,6 @@ export class SpanProcessor {
     await this.producer.enqueue('cleanup', { assetId: failed.assetId });
     await this.publisher.publish(...failed.facts);
   }
-}
-
-/** What begins again at a key frame begins when there is something to gain: with the segment it lacks and the next. */
-function bytesToGoOn({ params }: ClaimedSpan, { from, to }: NotArrived): { from: number; to: number } {
-  const ends = params.reads?.filter((end) => end > from) ?? [];
-  return { from, to: ends[1] ?? ends[0] ?? to };
 }
 
 const isLastTry = ({ attempts }: ClaimedSpan) => attempts + 1 >= ATTEMPTS;

@@ -15,6 +15,7 @@ import {
 import { DATA_SOURCE } from '../tokens.js';
 import type { Extension } from './lease.js';
 import type { SpanParams } from './span-params.js';
+import type { WantedBytes } from './wanted-bytes.js';
 
 export interface ClaimedSpan {
   id: string;
@@ -172,8 +173,8 @@ export class SpanRepository {
     );
   }
 
-  /** Gives it back until these bytes have arrived; nobody is to blame. */
-  async waitFor(span: ClaimedSpan, { from, to }: { from: number; to: number }): Promise<void> {
+  /** Gives it back until these bytes have arrived (`to` null: all of them); nobody is to blame. */
+  async waitFor(span: ClaimedSpan, { from, to }: WantedBytes): Promise<void> {
     await this.dataSource.query(
       `UPDATE spans SET status = 'pending', released = false, bytes_from = $3, bytes_to = $4,
          lease_owner = NULL, lease_expires_at = NULL, updated_at = now()

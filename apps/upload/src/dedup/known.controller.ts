@@ -1,7 +1,7 @@
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
 import { DEFAULT_TENANT, type KnownFileData, KnownFileRequest, type Success } from '#contracts';
 import { parseBody } from '#http';
-import { nameOfProfile } from '../files/profile.js';
+import { profileOf } from '../files/profile.js';
 import { Rows } from '../rows.js';
 import { UploadSettings } from '../settings.js';
 import { SharedWork } from './shared-work.js';
@@ -18,10 +18,10 @@ export class KnownController {
   @Post()
   @HttpCode(200)
   async ask(@Body() body: unknown): Promise<Success<KnownFileData>> {
-    const { size, edges_sha256, profile } = parseBody(KnownFileRequest, body);
+    const { size, edges_sha256, profile, options } = parseBody(KnownFileRequest, body);
     const possible = await this.shared.isPossible(this.rows.manager, {
       tenantId: DEFAULT_TENANT,
-      profile: nameOfProfile({ profile: profile ?? null, options: {} }, this.settings.profiles),
+      profile: profileOf({ profile: profile ?? null, options: options ?? {} }, this.settings.profiles),
       size,
       edges: edges_sha256,
     });

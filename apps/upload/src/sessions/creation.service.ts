@@ -74,9 +74,9 @@ export class CreationService {
     const { profiles } = this.settings;
     profileOf(wish, profiles);
     const { opened, facts } = await this.rows.transaction(async (manager) => {
-      await refuseUnable(manager, nameOfProfile(wish, profiles), profiles);
       if (wish.batchId) await this.rows.batches.join(manager, wish.batchId);
       const known = await this.openKnown(manager, id, { ...wish, filename });
+      if (!known) await refuseUnable(manager, nameOfProfile(wish, profiles), profiles);
       const result = known ?? (await this.openNew(manager, id, { ...wish, filename }));
       await along(manager, result.opened);
       return result;

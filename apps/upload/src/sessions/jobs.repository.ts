@@ -70,7 +70,7 @@ export class JobsRepository {
 
   /** What was learnt of bytes that were not the promised file says nothing of those that come. */
   async forgetSource(manager: EntityManager, jobId: string): Promise<void> {
-    await manager.query('UPDATE jobs SET copy_denied = NULL WHERE id = $1', [jobId]);
+    await manager.query(`UPDATE jobs SET copy_denied = NULL, encoders_denied = '{}' WHERE id = $1`, [jobId]);
   }
 
   /** Locks it; true while it has not ended. */

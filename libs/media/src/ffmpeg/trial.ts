@@ -29,7 +29,10 @@ export async function tryEncoder(ffmpegPath: string, codec: Codec, name: Encoder
   try {
     await runTool(ffmpegPath, trialRun(name, made), { limitMs: LIMIT_MS, ...boundedMemory(name, MEMORY) });
     const cut = { firstSegment: 0, borders: [...BORDERS], frameTicks: TICKS, skipFrames: 0 };
-    await cutVideo(createReadStream(made), { ...cut, fragments: 'one' }, new Expecting(codec));
+    const stream = createReadStream(made);
+    await cutVideo(stream, { ...cut, fragments: 'one' }, new Expecting(codec)).finally(() =>
+      stream.destroy(),
+    );
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
