@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stack, startStack, waitFor } from '#testing';
-import { FIT_LONGER, LONGER, PLAIN } from '../clips/good.js';
+import { FIT_LONGER, PLAIN } from '../clips/good.js';
 import { film } from '../overlap/films.js';
 import { HeldUpload } from '../overlap/held-upload.js';
 import { MANY_SPANS } from '../pipeline/harness.js';
@@ -10,7 +10,7 @@ import { playsFromTheStart } from './early.js';
 import { cardOf } from './scene.js';
 
 const PATIENCE = 120_000;
-/** Spans keep a place while they read along, and three uploads run at once. */
+/** Spans keep a place while they read along, and two uploads run at once. */
 const PLACES = { SPAN_CONCURRENCY: '4', FOLLOWER_CONCURRENCY: '6' };
 
 interface Page {
@@ -59,9 +59,6 @@ describe.skipIf(!chromiumPath)(
 
     it.concurrent('runs in hls.js through every segment into the finished stream, encoded', () =>
       playsFromTheStart(stack, browser, { name: 'plain', order: 'in-order', picture: PLAIN }));
-
-    it.concurrent('runs in hls.js through every segment into the finished stream, its index last', () =>
-      playsFromTheStart(stack, browser, { name: 'longer-moov-last', order: 'ends-first', picture: LONGER }));
 
     it.concurrent('S0-16 runs in hls.js through every segment, copied, and over the death of who copies', () =>
       playsFromTheStart(stack, browser, {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stack, startStack, waitFor } from '#testing';
 import { chromiumPath, launch } from '../browser/chromium.js';
 import { playsFromTheStart } from '../browser/early.js';
-import { PLAIN } from '../clips/good.js';
+import { LONGER, PLAIN } from '../clips/good.js';
 import { MANY_SPANS } from '../pipeline/harness.js';
 
 const PATIENCE = 240_000;
@@ -13,7 +13,7 @@ const LOWEST = '240p';
 const LONG_SPANS = { ...MANY_SPANS, SPAN_SECONDS: '5' };
 
 describe.skipIf(!chromiumPath)(
-  'a span that is interrupted while its video is sent and played (skipped where no Chromium is installed)',
+  'a video that is sent and played (skipped where no Chromium is installed)',
   () => {
     let stack: Stack;
     let browser: Browser;
@@ -36,7 +36,7 @@ describe.skipIf(!chromiumPath)(
       );
 
     it(
-      'S0-15 goes on at its next segment, and hls.js plays over the seam',
+      'S0-15 goes on at the next segment of a span that is interrupted, and hls.js plays over the seam',
       async () => {
         const act = async () => {
           await waitFor(async () => (await halfDone()).length > 0, {
@@ -58,6 +58,13 @@ describe.skipIf(!chromiumPath)(
         );
         expect(seams.length).toBeGreaterThan(0);
       },
+      PATIENCE,
+    );
+
+    it(
+      'plays from its start to its end, its index last',
+      () =>
+        playsFromTheStart(stack, browser, { name: 'longer-moov-last', order: 'ends-first', picture: LONGER }),
       PATIENCE,
     );
   },

@@ -115,7 +115,8 @@ describe('what makes a stream playable', { timeout: PATIENCE }, () => {
     await chmod(path, 0o755);
     try {
       stack = await startStack({ env: { ...MANY, FFPROBE_PATH: path } });
-      await mustComplete(stack, await upload(stack, await fileOf(plain)));
+      const job = await upload(stack, await fileOf(plain));
+      await waitFor(async () => (await spansOf(job)).length > 0, { what: 'a plan' });
       expect(await readFile(log, 'utf8')).toBe('call\n');
     } finally {
       await rm(dir, { recursive: true, force: true });

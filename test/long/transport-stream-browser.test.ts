@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { startStack, waitFor } from '#testing';
+import { chromiumPath, launch } from '../browser/chromium.js';
+import { hlsVisit } from '../browser/hls.js';
 import { spoken } from '../clips/spoken.js';
 import { MANY_SPANS, mustComplete, upload } from '../pipeline/harness.js';
-import { chromiumPath, launch } from './chromium.js';
-import { hlsVisit } from './hls.js';
 
 describe.skipIf(!chromiumPath)('MPEG-TS (skipped where no Chromium is installed)', () => {
   it('S0-11 plays from its start to its end in hls.js, every picture, without a hole', async () => {
