@@ -198,6 +198,7 @@ describe('nothing else', () => {
       'libs/media/src/ffmpeg/abilities.ts',
       'libs/media/src/ffmpeg/fingerprint.ts',
       'libs/media/src/ffmpeg/supervised.ts',
+      'libs/media/src/ffmpeg/trial.ts',
       'libs/media/src/probe/run-probe.ts',
       'libs/media/src/quality/command.ts',
     ]);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '#storage';
 import { type Stack, startStack, waitFor } from '#testing';
+import { isLongRun } from '../long-run.js';
 import { MANY_SPANS, mustComplete } from '../pipeline/harness.js';
 import { film, renamed, withFree } from './films.js';
 import { HeldUpload } from './held-upload.js';
@@ -48,7 +49,7 @@ describe('S3-08 two uploads of one new file at the same time', { timeout: PATIEN
     expect(await encodedFor(first, second)).toEqual([first.job]);
   });
 
-  it('wait no longer for each other when one of them ends', async () => {
+  it.runIf(isLongRun)('wait no longer for each other when one of them ends', async () => {
     const file = renamed((await film('longer-moov-last')).bytes);
     const first = await HeldUpload.open(stack, file, { order: 'ends-first' });
     const second = await HeldUpload.open(stack, file, { order: 'ends-first' });
@@ -62,7 +63,7 @@ describe('S3-08 two uploads of one new file at the same time', { timeout: PATIEN
     await mustComplete(stack, second.job);
   });
 
-  it('are two when they only begin alike', async () => {
+  it.runIf(isLongRun)('are two when they only begin alike', async () => {
     const { bytes } = await film('longer-moov-last');
     const size = bytes.length + 64;
     const [first, second] = await Promise.all(

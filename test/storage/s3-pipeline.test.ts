@@ -4,6 +4,7 @@ import type { Download } from '#contracts';
 import { noS3Reason, S3_HOOK_MS, type Stack, startStack, waitFor } from '#testing';
 import { fileOf, GOOD, TIMED } from '../clips/good.js';
 import { boxTypes } from '../finishing/mp4-file.js';
+import { isLongRun } from '../long-run.js';
 import { MANY_SPANS, mustComplete, streamOf, upload } from '../pipeline/harness.js';
 import { fetchBytes } from '../verify/rendition.js';
 import { verifyStream } from '../verify/stream.js';
@@ -100,28 +101,31 @@ describe.skipIf(missing !== null)(`the services on S3${missing ? ` (${missing})`
     await mustComplete(stack, job);
   });
 
-  it('S0-14 a store that is away while a job is encoded and its segments are stored delays the job', async () => {
-    const clip = TIMED.find(({ name }) => name === 'plain');
-    if (!clip) throw new Error('no such clip');
-    const source = await fileOf(clip);
-    const job = await upload(stack, source);
-    await waitFor(
-      async () => (await stack.query('SELECT 1 FROM segments WHERE job_id = $1', [job])).length >= 2,
-      { what: 'two segments' },
-    );
-    proxy.faults.push(...outage(SLOW_DOWN.answer));
-    await waitFor(async () => (await stack.logs('transcode')).includes('a span failed'), {
-      what: 'a source to be refused',
-    });
-    proxy.faults.splice(0, proxy.faults.length, { ...SLOW_DOWN, on: 'PUT /media/' });
-    await untilAsked(/^PUT .*[/]media[/]/, 4);
-    proxy.faults.length = 0;
-    const verified = await verifyStream(streamOf(stack, await mustComplete(stack, job)), {
-      ...clip,
-      source,
-      frames: 'numbered',
-    });
-    expect(verified.problems).toEqual([]);
-    expect(await stack.query('SELECT 1 FROM spans WHERE job_id = $1 AND attempts > 0', [job])).toEqual([]);
-  });
+  it.runIf(isLongRun)(
+    'S0-14 a store that is away while a job is encoded and its segments are stored delays the job',
+    async () => {
+      const clip = TIMED.find(({ name }) => name === 'plain');
+      if (!clip) throw new Error('no such clip');
+      const source = await fileOf(clip);
+      const job = await upload(stack, source);
+      await waitFor(
+        async () => (await stack.query('SELECT 1 FROM segments WHERE job_id = $1', [job])).length >= 2,
+        { what: 'two segments' },
+      );
+      proxy.faults.push(...outage(SLOW_DOWN.answer));
+      await waitFor(async () => (await stack.logs('transcode')).includes('a span failed'), {
+        what: 'a source to be refused',
+      });
+      proxy.faults.splice(0, proxy.faults.length, { ...SLOW_DOWN, on: 'PUT /media/' });
+      await untilAsked(/^PUT .*[/]media[/]/, 4);
+      proxy.faults.length = 0;
+      const verified = await verifyStream(streamOf(stack, await mustComplete(stack, job)), {
+        ...clip,
+        source,
+        frames: 'numbered',
+      });
+      expect(verified.problems).toEqual([]);
+      expect(await stack.query('SELECT 1 FROM spans WHERE job_id = $1 AND attempts > 0', [job])).toEqual([]);
+    },
+  );
 });

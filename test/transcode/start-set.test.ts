@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { QueueProducer } from '#queue';
 import { type Stack, startStack, waitFor } from '#testing';
 import { fileOf, TIMED } from '../clips/good.js';
+import { isLongRun } from '../long-run.js';
 import { mustComplete, streamOf, upload } from '../pipeline/harness.js';
 import { verifyStream } from '../verify/stream.js';
 
@@ -71,7 +72,7 @@ async function offer(job: string): Promise<void> {
 }
 
 describe('what makes a stream playable', { timeout: PATIENCE }, () => {
-  it('is waited for in rows, whatever the queue says and whoever dies', async () => {
+  it.runIf(isLongRun)('is waited for in rows, whatever the queue says and whoever dies', async () => {
     stack = await startStack({ env: MANY });
     const job = await heldAtStart();
     expect((await waiting(job)).length).toBeGreaterThanOrEqual(3);

@@ -2,11 +2,14 @@ import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '#testing';
+import { isLongRun } from '../long-run.js';
 import { type Door, MAX_CHUNK, MAX_FILE, planOf } from './property/plan.js';
 import { Random, seedOfThisRun } from './property/random.js';
 import { type Case, type Client, run } from './property/run.js';
 import { rubbish, takePicture, verify } from './property/verify.js';
 import { startUploads, type UploadStack } from './support.js';
+
+const MANY = isLongRun ? 4 : 1;
 
 const seed = seedOfThisRun();
 /** One case of a run that failed. */
@@ -122,9 +125,9 @@ async function ageEverything(): Promise<void> {
 
 describe('random plans of pieces, in any order, at once, twice, cut, broken, cancelled', () => {
   it.each([
-    ['by offset', 80, 'bytes'],
-    ['by index', 56, 'form'],
-    ['by both in one session', 40, 'both'],
+    ['by offset', MANY * 40, 'bytes'],
+    ['by index', MANY * 28, 'form'],
+    ['by both in one session', MANY * 20, 'both'],
   ] as const)('S3-06 S3-07 %s end with the exact bytes or a clean refusal', async (_name, count, door) => {
     await expectSound(await runAll(count, door));
     await expectNoRubbish(5000);

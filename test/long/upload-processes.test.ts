@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, type PostgresServer, query, startPostgres } from '#launcher';
 import { DataSource, dataSourceOptions } from '#persistence';
 import { testDir, waitFor } from '#testing';
-import { MAX_CHUNK, MAX_FILE, planOf } from './property/plan.js';
-import { seedOfThisRun } from './property/random.js';
-import { type Case, type Client, run } from './property/run.js';
-import { takePicture, verify } from './property/verify.js';
-import { codeOf, created, look, put, startUploads, type UploadStack, videoBytes } from './support.js';
+import { MAX_CHUNK, MAX_FILE, planOf } from '../upload/property/plan.js';
+import { seedOfThisRun } from '../upload/property/random.js';
+import { type Case, type Client, run } from '../upload/property/run.js';
+import { takePicture, verify } from '../upload/property/verify.js';
+import { codeOf, created, look, put, startUploads, type UploadStack, videoBytes } from '../upload/support.js';
 
 const seed = seedOfThisRun();
 const CASES = 12;
