@@ -7,7 +7,7 @@ export default defineConfig({
     exclude: ['node_modules/**', 'test/long/**'],
     globalSetup: ['./dist/libs/testing/src/global-setup.js'],
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     teardownTimeout: 20_000,

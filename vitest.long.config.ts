@@ -5,19 +5,7 @@ import ordinary from './vitest.config.js';
 process.env.S3_KIND ??= 'ceph';
 process.env.SLUICE_TEST_LONG = '1';
 
-/** `npm run test:long`: what needs more time, or heavier programs, than a run after every change may. */
+/** `npm run test:long`: all tests, those that need more time or heavier programs than a run after every change may as well. */
 export default defineConfig({
-  test: {
-    ...ordinary.test,
-    include: [
-      'test/long/**/*.test.ts',
-      'test/storage/s3*.test.ts',
-      // Some of theirs are left out of the ordinary run.
-      'test/pipeline/samples.test.ts',
-      'test/transcode/start-set.test.ts',
-      'test/overlap/twins.test.ts',
-      'test/upload/property.test.ts',
-    ],
-    exclude: ['node_modules/**'],
-  },
+  test: { ...ordinary.test, exclude: ['node_modules/**'] },
 });

@@ -2,6 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stack, startStack, waitFor } from '#testing';
 import { FIT_LONGER, PLAIN } from '../clips/good.js';
+import { isLongRun } from '../long-run.js';
 import { film } from '../overlap/films.js';
 import { HeldUpload } from '../overlap/held-upload.js';
 import { MANY_SPANS } from '../pipeline/harness.js';
@@ -60,22 +61,25 @@ describe.skipIf(!chromiumPath)(
     it.concurrent('runs in hls.js through every segment into the finished stream, encoded', () =>
       playsFromTheStart(stack, browser, { name: 'plain', order: 'in-order', picture: PLAIN }));
 
-    it.concurrent('S0-16 runs in hls.js through every segment, copied, and over the death of who copies', () =>
-      playsFromTheStart(stack, browser, {
-        name: 'longer-fit',
-        order: 'ends-first',
-        picture: FIT_LONGER,
-        meanwhile: {
-          after: 1,
-          act: async () => {
-            const copying = await stack.query(
-              `SELECT status FROM spans WHERE kind = 'copy' AND status IN ('pending', 'running')`,
-            );
-            expect(copying).toHaveLength(1);
-            await stack.kill('transcode');
-            await stack.restart('transcode');
+    it.runIf(isLongRun).concurrent(
+      'S0-16 runs in hls.js through every segment, copied, and over the death of who copies',
+      () =>
+        playsFromTheStart(stack, browser, {
+          name: 'longer-fit',
+          order: 'ends-first',
+          picture: FIT_LONGER,
+          meanwhile: {
+            after: 1,
+            act: async () => {
+              const copying = await stack.query(
+                `SELECT status FROM spans WHERE kind = 'copy' AND status IN ('pending', 'running')`,
+              );
+              expect(copying).toHaveLength(1);
+              await stack.kill('transcode');
+              await stack.restart('transcode');
+            },
           },
-        },
-      }));
+        }),
+    );
   },
 );

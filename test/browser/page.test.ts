@@ -22,7 +22,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
   beforeAll(async () => {
     const dir = await testDir('page');
     // One short span after the other: there is time between the first picture and the last.
-    const env = { ENCODER_PRESET: 'medium', SPAN_SECONDS: '4', SPAN_CONCURRENCY: '1' };
+    const env = { ENCODER_PRESET: 'veryfast', SPAN_SECONDS: '4', SPAN_CONCURRENCY: '1' };
     [stack, browser, clip] = await Promise.all([
       startStack({ env }),
       launch(),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobQuality, JobView } from '#contracts';
 import { type Stack, startStack, waitFor } from '#testing';
 import { type Clip, COPIED, fileOf, SHAPED, TIMED } from '../clips/good.js';
+import { isLongRun } from '../long-run.js';
 import { jobOf, MANY_SPANS, mustComplete, upload, waitUntilClean } from '../pipeline/harness.js';
 import { fetchBytes, fetchText } from '../verify/rendition.js';
 import { frameShown, readStoryboard, sizeOf } from './pictures.js';
@@ -69,7 +70,7 @@ describe('what is made beside and after the encode', { timeout: PATIENCE }, () =
     expect(rows).toContainEqual({ name: 'audio', quality: null });
   });
 
-  it('of a copied rung and of pictures that are upright, tiny or alone', async () => {
+  it.runIf(isLongRun)('of a copied rung and of pictures that are upright, tiny or alone', async () => {
     const [fit, portrait, tiny, alone] = await Promise.all(
       ['fit', 'rotated-phone', 'tiny', 'one-frame-no-sound'].map(finished),
     );

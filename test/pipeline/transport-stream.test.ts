@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Stack, startStack, waitFor } from '#testing';
 import { COPIED, fileOf } from '../clips/good.js';
 import { spoken } from '../clips/spoken.js';
+import { isLongRun } from '../long-run.js';
 import { readMultivariant } from '../verify/playlist.js';
 import { fetchText } from '../verify/rendition.js';
 import { verifyStream } from '../verify/stream.js';
@@ -60,13 +61,17 @@ it('S0-11 an upload that wants MPEG-TS has it beside CMAF: the same pictures, so
   expect(growing).not.toContain('EXT-X-MAP');
 }, 60_000);
 
-it('S0-11 a copied rung is there as MPEG-TS, too', async () => {
-  const fit = COPIED.find(({ name }) => name === 'fit')!;
-  const job = await mustComplete(stack, await upload(stack, await fileOf(fit), undefined, { ts: 'true' }));
-  const modes = await stack.query('SELECT mode FROM renditions WHERE job_id = $1', [job.id]);
-  expect(modes.map((row) => row.mode)).toContain('copy');
-  expect(await verifyTsStream({ ...streamOf(stack, job), hls_ts: at(job.playback.hls_ts) })).toEqual([]);
-}, 60_000);
+it.runIf(isLongRun)(
+  'S0-11 a copied rung is there as MPEG-TS, too',
+  async () => {
+    const fit = COPIED.find(({ name }) => name === 'fit')!;
+    const job = await mustComplete(stack, await upload(stack, await fileOf(fit), undefined, { ts: 'true' }));
+    const modes = await stack.query('SELECT mode FROM renditions WHERE job_id = $1', [job.id]);
+    expect(modes.map((row) => row.mode)).toContain('copy');
+    expect(await verifyTsStream({ ...streamOf(stack, job), hls_ts: at(job.playback.hls_ts) })).toEqual([]);
+  },
+  60_000,
+);
 
 it('S0-11 who does not ask has CMAF alone, and what is no answer is refused', async () => {
   const source = await spoken({ file: 'spoken.mkv', seconds: 3, textCodecs: ['subrip', 'ass'] });

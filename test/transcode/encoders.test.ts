@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { type Stack, startStack, testDir, waitFor } from '#testing';
 import { fileOf, TIMED } from '../clips/good.js';
+import { isLongRun } from '../long-run.js';
 import { jobEnd, MANY_SPANS, mustComplete, streamOf, upload } from '../pipeline/harness.js';
 import { verifyStream } from '../verify/stream.js';
 
@@ -99,20 +100,24 @@ it('S0-16 a device that is lost in the middle: the job begins again in software,
   expect((await logged('a job changes its encoder')).reduce((a, b) => a + b)).toBe(1);
 });
 
-it('S0-16 work of a device is done by the process that has it, and refused when none has', async () => {
-  await start('second');
-  const id = await send('device-only');
-  expect(await encoderOf(id)).toEqual({ name: 'h264_nvenc', denied: [] });
+it.runIf(isLongRun)(
+  'S0-16 work of a device is done by the process that has it, and refused when none has',
+  async () => {
+    await start('second');
+    const id = await send('device-only');
+    expect(await encoderOf(id)).toEqual({ name: 'h264_nvenc', denied: [] });
 
-  await behave('gone');
-  const lost = await jobEnd(stack, await send('device-only'));
-  expect(lost).toMatchObject({ status: 'failed', error_code: 'encoder_unavailable' });
-  const refused = () =>
-    send('device-only').then(
-      () => null,
-      (error: { code?: string }) => error.code ?? null,
+    await behave('gone');
+    const lost = await jobEnd(stack, await send('device-only'));
+    expect(lost).toMatchObject({ status: 'failed', error_code: 'encoder_unavailable' });
+    const refused = () =>
+      send('device-only').then(
+        () => null,
+        (error: { code?: string }) => error.code ?? null,
+      );
+    expect(await waitFor(refused, { what: 'an upload to be refused', timeoutMs: 20_000 })).toBe(
+      'encoder_unavailable',
     );
-  expect(await waitFor(refused, { what: 'an upload to be refused', timeoutMs: 20_000 })).toBe(
-    'encoder_unavailable',
-  );
-}, 60_000);
+  },
+  60_000,
+);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readMetrics, type Stack, startStack, waitFor } from '#testing';
 import { fileOf, TIMED } from '../clips/good.js';
+import { isLongRun } from '../long-run.js';
 import { jobOf, mustComplete, upload } from '../pipeline/harness.js';
 import { slowLink } from './slow-link.js';
 
@@ -81,27 +82,30 @@ describe('segments on their way to the store', { timeout: PATIENCE }, () => {
     }
   });
 
-  it('S0-18 are handed over when their run has ended, where the way is switched off, and it can be switched while all runs', async () => {
-    stack = await startStack({ env: { ...ONE_SPAN, WORKER_STREAMING_UPLOAD: 'false' } });
-    const job = await upload(stack, await fileOf(plain));
-    await waitFor(async () => most(await inScratch()) > WINDOW + 4, {
-      what: 'more segments to be kept than may wait',
-      timeoutMs: 60_000,
-      intervalMs: 20,
-    });
-    await mustComplete(stack, job, PATIENCE);
+  it.runIf(isLongRun)(
+    'S0-18 are handed over when their run has ended, where the way is switched off, and it can be switched while all runs',
+    async () => {
+      stack = await startStack({ env: { ...ONE_SPAN, WORKER_STREAMING_UPLOAD: 'false' } });
+      const job = await upload(stack, await fileOf(plain));
+      await waitFor(async () => most(await inScratch()) > WINDOW + 4, {
+        what: 'more segments to be kept than may wait',
+        timeoutMs: 60_000,
+        intervalMs: 20,
+      });
+      await mustComplete(stack, job, PATIENCE);
 
-    await stack.query(`INSERT INTO settings (name, value) VALUES ('worker_streaming_upload', 'true')`);
-    const streamed = await upload(stack, await fileOf(plain));
-    let kept = 0;
-    await waitFor(
-      async () => {
-        kept = Math.max(kept, most(await inScratch()));
-        return ['completed', 'failed'].includes((await jobOf(stack, streamed)).status);
-      },
-      { what: 'the job to end', timeoutMs: PATIENCE, intervalMs: 20 },
-    );
-    await mustComplete(stack, streamed);
-    expect(kept).toBeLessThanOrEqual(WINDOW);
-  });
+      await stack.query(`INSERT INTO settings (name, value) VALUES ('worker_streaming_upload', 'true')`);
+      const streamed = await upload(stack, await fileOf(plain));
+      let kept = 0;
+      await waitFor(
+        async () => {
+          kept = Math.max(kept, most(await inScratch()));
+          return ['completed', 'failed'].includes((await jobOf(stack, streamed)).status);
+        },
+        { what: 'the job to end', timeoutMs: PATIENCE, intervalMs: 20 },
+      );
+      await mustComplete(stack, streamed);
+      expect(kept).toBeLessThanOrEqual(WINDOW);
+    },
+  );
 });

@@ -6,6 +6,7 @@ import { openDataSource } from '#persistence';
 import { readMetrics, type Stack, startStack, waitFor } from '#testing';
 import { scanStream } from '../../apps/upload/src/scan/clamd.js';
 import { fileOf, GOOD } from '../clips/good.js';
+import { isLongRun } from '../long-run.js';
 import { film } from '../overlap/films.js';
 import { HeldUpload } from '../overlap/held-upload.js';
 import { untilStored } from '../overlap/scene.js';
@@ -134,24 +135,27 @@ describe('S3-09 SCAN_MODE=before', () => {
     await clamd?.stop();
   });
 
-  it('a file waits for a scanner that is away, and is worked on when it is back', async () => {
-    const { job } = await send(stack);
-    await waitFor(async () => (await stack.logs('upload')).includes('could not be scanned'), {
-      what: 'a scan to fail',
-    });
-    expect(await scanOf(stack, job)).toBe('pending');
-    expect(await isPlanned(stack, job)).toBe(false);
-    const { latest_events } = await jobOf(stack, job);
-    expect(latest_events.map(({ message }) => message).join()).toContain('virus scanner');
-    await clamd.start();
-    await mustComplete(stack, job);
-    expect(await scanOf(stack, job)).toBe('clean');
-    const counted = await readMetrics(stack.urls.upload);
-    expect(counted('sluice_scans_total', { result: 'no_verdict' })).toBeGreaterThan(0);
-    expect(counted('sluice_scans_total', { result: 'clean' })).toBe(1);
-    expect(counted('sluice_scan_seconds_count')).toBe(1);
-    expect(clamd.received.at(-1)).toEqual(await readFile(await clip()));
-  });
+  it.runIf(isLongRun)(
+    'a file waits for a scanner that is away, and is worked on when it is back',
+    async () => {
+      const { job } = await send(stack);
+      await waitFor(async () => (await stack.logs('upload')).includes('could not be scanned'), {
+        what: 'a scan to fail',
+      });
+      expect(await scanOf(stack, job)).toBe('pending');
+      expect(await isPlanned(stack, job)).toBe(false);
+      const { latest_events } = await jobOf(stack, job);
+      expect(latest_events.map(({ message }) => message).join()).toContain('virus scanner');
+      await clamd.start();
+      await mustComplete(stack, job);
+      expect(await scanOf(stack, job)).toBe('clean');
+      const counted = await readMetrics(stack.urls.upload);
+      expect(counted('sluice_scans_total', { result: 'no_verdict' })).toBeGreaterThan(0);
+      expect(counted('sluice_scans_total', { result: 'clean' })).toBe(1);
+      expect(counted('sluice_scan_seconds_count')).toBe(1);
+      expect(clamd.received.at(-1)).toEqual(await readFile(await clip()));
+    },
+  );
 
   it('a file with a virus fails with its name, and nothing of it is left', async () => {
     clamd.mood = EICAR;
@@ -182,7 +186,7 @@ describe('S3-09 SCAN_MODE=before', () => {
     await mustComplete(stack, held.job);
   });
 
-  it('a scan that died with its process is made again', async () => {
+  it.runIf(isLongRun)('a scan that died with its process is made again', async () => {
     clamd.mood = 'silence';
     const before = clamd.conversations;
     const { job } = await send(stack);
@@ -237,7 +241,7 @@ describe('S3-09 SCAN_MODE=quarantine', () => {
     await waitFor(async () => (await status(`/${key}`)) === 200, { what: 'the segment to be served' });
   });
 
-  it('what is encoded while its file arrives cannot be had before the verdict', async () => {
+  it.runIf(isLongRun)('what is encoded while its file arrives cannot be had before the verdict', async () => {
     clamd.mood = 'silence';
     const held = await HeldUpload.open(stack, (await film('longer')).file, { order: 'in-order' });
     await held.sendTo(0.9);
