@@ -135,27 +135,24 @@ describe('S3-09 SCAN_MODE=before', () => {
     await clamd?.stop();
   });
 
-  it.runIf(isLongRun)(
-    'a file waits for a scanner that is away, and is worked on when it is back',
-    async () => {
-      const { job } = await send(stack);
-      await waitFor(async () => (await stack.logs('upload')).includes('could not be scanned'), {
-        what: 'a scan to fail',
-      });
-      expect(await scanOf(stack, job)).toBe('pending');
-      expect(await isPlanned(stack, job)).toBe(false);
-      const { latest_events } = await jobOf(stack, job);
-      expect(latest_events.map(({ message }) => message).join()).toContain('virus scanner');
-      await clamd.start();
-      await mustComplete(stack, job);
-      expect(await scanOf(stack, job)).toBe('clean');
-      const counted = await readMetrics(stack.urls.upload);
-      expect(counted('sluice_scans_total', { result: 'no_verdict' })).toBeGreaterThan(0);
-      expect(counted('sluice_scans_total', { result: 'clean' })).toBe(1);
-      expect(counted('sluice_scan_seconds_count')).toBe(1);
-      expect(clamd.received.at(-1)).toEqual(await readFile(await clip()));
-    },
-  );
+  it('a file waits for a scanner that is away, and is worked on when it is back', async () => {
+    const { job } = await send(stack);
+    await waitFor(async () => (await stack.logs('upload')).includes('could not be scanned'), {
+      what: 'a scan to fail',
+    });
+    expect(await scanOf(stack, job)).toBe('pending');
+    expect(await isPlanned(stack, job)).toBe(false);
+    const { latest_events } = await jobOf(stack, job);
+    expect(latest_events.map(({ message }) => message).join()).toContain('virus scanner');
+    await clamd.start();
+    await mustComplete(stack, job);
+    expect(await scanOf(stack, job)).toBe('clean');
+    const counted = await readMetrics(stack.urls.upload);
+    expect(counted('sluice_scans_total', { result: 'no_verdict' })).toBeGreaterThan(0);
+    expect(counted('sluice_scans_total', { result: 'clean' })).toBe(1);
+    expect(counted('sluice_scan_seconds_count')).toBe(1);
+    expect(clamd.received.at(-1)).toEqual(await readFile(await clip()));
+  });
 
   it('a file with a virus fails with its name, and nothing of it is left', async () => {
     clamd.mood = EICAR;
