@@ -175,7 +175,7 @@ describe('a presentation of tiny segments', () => {
     try {
       const page = await browser.newPage();
       await page.goto(base);
-      const outcome = await page.waitForFunction('window.outcome', undefined, { timeout: 30_000 });
+      const outcome = await page.waitForFunction('window.outcome', undefined, { timeout: 60_000 });
       expect(await outcome.jsonValue()).toEqual({ ended: true, errors: [] });
     } finally {
       await browser.close();

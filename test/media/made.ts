@@ -6,7 +6,7 @@ import { mustRun } from '../clips/run.js';
 import { serveFolder } from '../verify/serve.js';
 import { options } from './analysis.js';
 
-const LIMITS: SourceLimits = {
+export const LIMITS: SourceLimits = {
   maxPixels: 35_000_000,
   maxStreams: 64,
   maxDurationSeconds: 3600,

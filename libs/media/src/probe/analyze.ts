@@ -15,7 +15,7 @@ import { type Followed, followPackets, readingOn } from './follow-packets.js';
 import { refuseBeyond } from './limits.js';
 import { type PacketTimeline, scanPackets } from './packet-scan.js';
 import type { ProbeOptions } from './run-probe.js';
-import { ArrivesSoon, type SourceReader } from './source.js';
+import { ArrivesSoon, NotArrived, type SourceReader } from './source.js';
 import type { VideoTimeline } from './timeline.js';
 
 export interface AudioTimeline {
@@ -64,6 +64,9 @@ export async function analyzeSource(
   const hasIndex = moov !== null && findBox(moov, 'moov/mvex') === null;
   if (!hasIndex && options.arrival === 'soon')
     throw new ArrivesSoon('all of the source will be here in a moment');
+  const isHere = (options.arrival ?? 'here') === 'here';
+  // An index that we cannot take apart is for a demuxer, which wants all of the file for it.
+  if (container === 'mov' && moov === null && !isHere) throw new NotArrived(0, source.size);
   // Of what has no index and is not all here ffprobe would look for the end.
   const inOrder = !hasIndex && options.arrival === 'later';
   const probe = await probeSource(url, container, options, inOrder ? readingOn(container) : []);
@@ -77,9 +80,10 @@ export async function analyzeSource(
       `The file ends before its last frame (${source.size} of at least ${index.endOffset} bytes); it was cut off before it was uploaded. Export it again.`,
     );
   }
+  if (hasIndex && index === null && !isHere) throw new NotArrived(0, source.size);
   const where = { url, container, bytes: source.size };
   const { timeline, audio, isOpen } =
-    index || (options.arrival ?? 'here') === 'here'
+    index || isHere
       ? await wholeTimelines(where, probe, video, { moov, index }, options)
       : await openTimelines(where, probe, video, options);
   const { limits } = options;
