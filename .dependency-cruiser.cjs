@@ -42,6 +42,8 @@ module.exports = {
           '^libs/testing/src/global-setup[.]ts$',
           '^libs/widget/',
           '^test/bench/main[.]ts$',
+          // Started as processes, by their paths.
+          '^test/bench/[^/]+/processes/[^/]+[.]mjs$',
           '[.]test[.]ts$',
           '[.]d[.]ts$',
         ],
@@ -151,6 +153,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^(apps|libs)/', pathNot: ['^libs/queue/', HARNESS] },
       to: { path: inPackage('ioredis'), dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'opentelemetry-in-observability',
+      comment: 'Its SDK is loaded only where a collector is named.',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: '^libs/observability/src/tracing/' },
+      to: { path: inPackage('@opentelemetry') },
     },
     {
       name: 'aws-sdk-in-storage',

@@ -7,6 +7,8 @@ export default defineConfig({
     exclude: ['node_modules/**', 'test/long/**'],
     globalSetup: ['./dist/libs/testing/src/global-setup.js'],
     pool: 'forks',
+    // What a file imports is there for the next ones; each has its own services, database and folders.
+    isolate: false,
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,

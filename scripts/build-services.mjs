@@ -1,7 +1,8 @@
 /**
  * Bundles the four services into dist/services (docs/adr/0007-one-bundle-for-the-services.md), from what
  * the compiler has put into dist/apps and dist/libs; called by the build.
- *   bundle.mjs        all of them, each loaded when it is asked for: `services.upload()`
+ *   bundle.mjs        all of them, each loaded when it is asked for: `services.upload()`; loads bundle-<hash>.cjs
+ *                     with what V8 has compiled of it, bundle-<hash>.cjs.cache
  *   <service>.mjs     what is started
  *   <name>.worker.mjs a thread, for each source of that name; what it loads late is in files of their own
  */
@@ -10,6 +11,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { mustRun } from './lib/run.mjs';
 import { keepSources } from './lib/source-map.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -41,7 +43,7 @@ const addresses = {
       const before = path.relative(target, file.path).replaceAll('\\', '/');
       if (text.includes('import.meta.url')) {
         const contents = text.replace(new RegExp(`${THREAD.source}|import[.]meta[.]url`, 'g'), (_, thread) =>
-          thread ? `'./${thread}.mjs', import.meta.url` : '$here',
+          thread ? `'./${thread}.mjs', $self` : '$here',
         );
         return { contents: `const $here = $url('${before}'); ${contents}`, loader: 'js' };
       }
@@ -66,12 +68,26 @@ const onlyUsed = {
   },
 };
 
-/** For what is bundled: CommonJS packages ask for Node's modules when they run. */
-const HELPERS = [
-  "import { createRequire as $require } from 'node:module';",
-  "import { fileURLToPath as $path } from 'node:url';",
-  'const require = $require(import.meta.url), $url = (path) => new URL(path, import.meta.url).href;',
-];
+/** For what is bundled: addresses, and CommonJS packages in a thread ask for Node's modules when they run. */
+const HELPERS = {
+  cjs: [
+    "const { fileURLToPath: $path, pathToFileURL: $toUrl } = require('node:url'), $self = $toUrl(__filename).href;",
+    'const $url = (path) => new URL(path, $self).href;',
+  ],
+  esm: [
+    "import { createRequire as $require } from 'node:module';",
+    "import { fileURLToPath as $path } from 'node:url';",
+    'const $self = import.meta.url, require = $require($self), $url = (path) => new URL(path, $self).href;',
+  ],
+};
+
+/** What the services are made of, but their mains, which start them. */
+const modulesOf = (apps) =>
+  apps.flatMap((app) =>
+    sourcesIn(`apps/${app}/src`, '.ts')
+      .filter((source) => !/[./](main|worker|d)[.]ts$/.test(source))
+      .map((source) => `  () => import('./${toBuilt(source).slice(root.length + 1)}'),\n`),
+  );
 
 export async function buildServices() {
   const apps = readdirSync(path.join(root, 'apps'));
@@ -83,14 +99,11 @@ export async function buildServices() {
   const common = {
     absWorkingDir: root,
     outdir: target,
-    outExtension: { '.js': '.mjs' },
     bundle: true,
-    format: 'esm',
     platform: 'node',
     target: 'node20.19',
     external: ABSENT,
     plugins: [addresses],
-    banner: { js: HELPERS.join('') },
     // Nest finds providers, and logs name errors, by the names of classes.
     keepNames: true,
     // A third less to parse. Lines stay short: Node prints the one that threw.
@@ -106,26 +119,60 @@ export async function buildServices() {
   const results = await Promise.all([
     build({
       ...common,
+      ...shapeOf('cjs'),
       stdin: {
-        contents: `export const services = {\n${mains.join('')}};`,
+        contents: `export const services = {\n${mains.join('')}};\nexport const modules = [\n${modulesOf(apps).join('')}];`,
         resolveDir: root,
         sourcefile: 'bundle.js',
       },
-      entryNames: 'bundle',
+      entryNames: 'bundle-[hash]',
     }),
-    build({ ...common, plugins: [onlyUsed, addresses], splitting: true, entryPoints: workers }),
+    build({
+      ...common,
+      ...shapeOf('esm'),
+      plugins: [onlyUsed, addresses],
+      splitting: true,
+      entryPoints: workers,
+    }),
   ]);
   const files = new Map(
     results.flatMap(({ outputFiles }) => outputFiles).map((file) => [path.basename(file.path), file.text]),
   );
   for (const [name, text] of files) if (name.endsWith('.map')) files.set(name, keepSources(text, isOurs));
+  const bundle = [...files.keys()].find((name) => /^bundle-.*[.]cjs$/.test(name));
+  files.set(bundle, toAscii(files.get(bundle)));
+  const loader = await readFile(path.join(root, 'scripts/lib/bundle-loader.mjs'), 'utf8');
+  files.set('bundle.mjs', loader.replaceAll('BUNDLE', bundle));
   for (const app of apps) {
     files.set(`${app}.mjs`, `import { services } from './bundle.mjs';\nawait services['${app}']();\n`);
   }
   await mkdir(target, { recursive: true });
+  // In this order: what is started comes last, when all that it loads is there.
   for (const [name, text] of files) await replace(path.join(target, name), text);
-  for (const name of await readdir(target)) if (!files.has(name)) await rm(path.join(target, name));
+  await mustRun(
+    'What is compiled of the bundle',
+    process.execPath,
+    [
+      '--input-type=module',
+      `--eval=import { remember } from './dist/services/bundle.mjs'; await remember();`,
+    ],
+    { cwd: root },
+  );
+  const kept = new Set([...files.keys(), `${bundle}.cache`]);
+  for (const name of await readdir(target)) if (!kept.has(name)) await rm(path.join(target, name));
 }
+
+const shapeOf = (format) => ({
+  format,
+  // In a script from a code cache `import()` throws (ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING, Node 20.20).
+  supported: { 'dynamic-import': format === 'esm' },
+  outExtension: { '.js': format === 'cjs' ? '.cjs' : '.mjs' },
+  banner: { js: HELPERS[format].join('') },
+});
+
+/** esbuild leaves letters in regular expressions as they are; one of them doubles the memory of the whole script. */
+const toAscii = (text) =>
+  text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 const isOurs = (source) => /^(\.\.\/)+(apps|libs)\//.test(source);
 

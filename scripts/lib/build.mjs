@@ -19,6 +19,7 @@ const SOURCES = [
   'package.json',
   'package-lock.json',
   ...BUNDLES.map(([, script]) => script),
+  'scripts/lib/bundle-loader.mjs',
   'scripts/lib/source-map.mjs',
 ];
 

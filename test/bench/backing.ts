@@ -2,6 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { freePort, startPostgres, startRedis } from '#launcher';
+import { makeMigratedDatabase } from '#testing';
 
 /** Settings of production, not the short locks of the tests. */
 export const PRODUCTION = {
@@ -63,6 +64,7 @@ export async function startBacking(): Promise<Backing> {
       logFile: path.join(dir, 'postgres.log'),
     });
     ending.push(() => postgres.child.stop(10_000));
+    await makeMigratedDatabase(postgres.url('postgres'));
     process.env.TEST_DATABASE_URL = postgres.url('postgres');
     process.env.TEST_REDIS_URL = redis.url;
     process.env.TEST_DIR = dir;

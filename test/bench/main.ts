@@ -3,12 +3,13 @@ import { parseArgs } from 'node:util';
 import { type Figure, figureTable } from './figures.js';
 import { benchOverlap, LENGTHS } from './overlap/index.js';
 import { benchPipeline } from './pipeline.js';
+import { benchProgress } from './progress/index.js';
 import { benchQueue } from './queue.js';
 import { benchRecovery } from './recovery/index.js';
 import { benchScale } from './scale/index.js';
 import { benchUpload } from './upload/index.js';
 
-const HELP = `npm run bench -- pipeline|overlap|recovery|upload|queue|scale [--quick] [--json] [--pairs N] [--source FILE] [--lengths 1,5]
+const HELP = `npm run bench -- pipeline|overlap|recovery|upload|queue|scale|progress [--quick] [--json] [--pairs N] [--source FILE] [--lengths 1,5]
 
   pipeline   our job against one plain ffmpeg that makes the same renditions
   overlap    what is left to wait for after an upload that takes 1.2 times as long as its encode, against the
@@ -17,6 +18,8 @@ const HELP = `npm run bench -- pipeline|overlap|recovery|upload|queue|scale [--q
   upload     our doors against @tus/server, @uploadx/core and a hand-written service, 1 GiB each
   queue      100,000 waiting spans: adding them, their memory, and how soon an urgent one is taken up
   scale      one video over 1 to 4 single-threaded transcode processes, and on paper over up to 1,000
+  progress   facts from Redis to 1,000 and 2,000 clients over two gateways, beside Socket.IO with its adapters;
+             then one gateway is killed
   --quick    a smoke run of about a minute with the same figures on a small source
   --pairs    how often each side is run, in turns (3; 2 with --quick)
   --source   pipeline: a video to make the two-minute source of; without it pictures are generated
@@ -51,6 +54,7 @@ const benches: Record<string, () => Promise<Figure[]>> = {
   overlap: () => benchOverlap({ ...options, lengths }),
   queue: () => benchQueue(options),
   scale: () => benchScale(options),
+  progress: () => benchProgress(options),
   recovery: () => benchRecovery({ quick: values.quick, rounds: pairs, say }),
   upload: () => benchUpload({ quick: values.quick, rounds: pairs, say }),
 };

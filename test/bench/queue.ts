@@ -87,6 +87,8 @@ const entryOf = (jobId: string, priority: number, position: number, spanId = ran
     segment_count: 5,
     priority: Math.min(priority, 5),
     turn: 0,
+    stride: 1,
+    boost: 0,
     opens: false,
   });
 
@@ -116,6 +118,8 @@ async function pickUps(redisUrl: string, producer: QueueProducer): Promise<numbe
         segment_count: 1,
         priority: 10,
         turn: 0,
+        stride: 1,
+        boost: 0,
         opens: true,
       });
       const asked = performance.now();

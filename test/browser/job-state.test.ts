@@ -200,3 +200,40 @@ describe('the words of a row', () => {
     expect(summary).toMatchObject({ headline: 'Failed', sentence: 'Choose a video.', running: false });
   });
 });
+
+describe('a failed job that is tried again', () => {
+  const failure = {
+    ...{ code: 'encode_failed', message: 'It failed.', stage: 'transcoding', retryable: true, detail: null },
+    failed_at: '2026-01-01T00:00:00.000Z',
+  } as const;
+  const failed = applySnapshot(
+    newJob(JOB),
+    snapshot({ status: 'failed', error_code: 'encode_failed', error_message: 'It failed.', failure }),
+  );
+  const offered = summarise(failed, { phase: 'sent', sent: 10, total: 10, code: null, message: null });
+
+  it('is offered where that can help', () => {
+    expect(offered).toMatchObject({ headline: 'Failed', sentence: 'It failed.', retryable: true });
+  });
+
+  it.each([
+    ['the answer', applySnapshot(failed, snapshot({ seq: 6, failure: null }))],
+    [
+      'the fact',
+      applyFact(
+        failed,
+        fact({ event_type: 'processing_initiated', durable: true, seq: 6, stage: 'transcoding' }),
+      ),
+    ],
+  ])('runs again by %s', (_name, again) => {
+    expect(again).toMatchObject({ status: 'processing', errorCode: null, errorMessage: null, progress: 40 });
+  });
+
+  it('stays failed by what was said before', () => {
+    expect(applySnapshot(failed, snapshot({ seq: 5, failure: null })).status).toBe('failed');
+    expect(
+      applyFact(failed, fact({ event_type: 'processing_initiated', durable: true, seq: 2 })).status,
+    ).toBe('failed');
+    expect(applyFact(failed, fact({ seq: 9 })).status).toBe('failed');
+  });
+});

@@ -3,12 +3,13 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stack, startStack, testDir, waitFor } from '#testing';
 import { spoken } from '../clips/spoken.js';
+import { isLongRun } from '../long-run.js';
 import { mustComplete, upload } from '../pipeline/harness.js';
 import { chromiumPath, launch, visit } from './chromium.js';
 import { dashVisit } from './dash.js';
 import { bars, cardOf, currentTime, drop, ended, hasten, makeClip } from './scene.js';
 
-const SECONDS = 16;
+const SECONDS = 12;
 const CLIP = 'harbour at dawn.mp4';
 
 /** Set by the first test; the later ones look at the same video. */
@@ -123,30 +124,34 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
     await close();
   }, 120_000);
 
-  it('S1-08 a video in several languages has a menu of them, and plays the one that is chosen', async () => {
-    const file = await spoken({ file: 'spoken.mkv', seconds: 3, textCodecs: ['subrip', 'ass'] });
-    const id = await upload(stack, file);
-    await mustComplete(stack, id);
-    const { page, troubles, requests, playerErrors, close } = await visit(
-      browser,
-      `${stack.urls.gateway}/watch/${id}`,
-    );
-    const card = cardOf(page, 'spoken.mkv');
-    const menu = card.getByRole('combobox', { name: 'Audio of this video' });
-    await menu.waitFor();
-    expect(await menu.locator('option').allTextContents()).toEqual([
-      ...['English', "Kommentar 'der' <Regie>", '日本語'],
-    ]);
-    expect(await menu.inputValue()).toBe('English');
-    expect(requests.some((url) => url.includes('/audio-3/seg_'))).toBe(false);
-    await menu.selectOption('日本語');
-    await waitFor(() => requests.some((url) => url.includes('/audio-3/seg_')), { what: 'the other sound' });
-    await waitFor(() => ended(card), { what: 'the end of the video', timeoutMs: 60_000 });
-    expect(await menu.inputValue()).toBe('日本語');
-    expect((await playerErrors()).filter((error) => error.fatal)).toEqual([]);
-    expect(troubles).toEqual([]);
-    await close();
-  }, 120_000);
+  it.runIf(isLongRun)(
+    'S1-08 a video in several languages has a menu of them, and plays the one that is chosen',
+    async () => {
+      const file = await spoken({ file: 'spoken.mkv', seconds: 3, textCodecs: ['subrip', 'ass'] });
+      const id = await upload(stack, file);
+      await mustComplete(stack, id);
+      const { page, troubles, requests, playerErrors, close } = await visit(
+        browser,
+        `${stack.urls.gateway}/watch/${id}`,
+      );
+      const card = cardOf(page, 'spoken.mkv');
+      const menu = card.getByRole('combobox', { name: 'Audio of this video' });
+      await menu.waitFor();
+      expect(await menu.locator('option').allTextContents()).toEqual([
+        ...['English', "Kommentar 'der' <Regie>", '日本語'],
+      ]);
+      expect(await menu.inputValue()).toBe('English');
+      expect(requests.some((url) => url.includes('/audio-3/seg_'))).toBe(false);
+      await menu.selectOption('日本語');
+      await waitFor(() => requests.some((url) => url.includes('/audio-3/seg_')), { what: 'the other sound' });
+      await waitFor(() => ended(card), { what: 'the end of the video', timeoutMs: 60_000 });
+      expect(await menu.inputValue()).toBe('日本語');
+      expect((await playerErrors()).filter((error) => error.fatal)).toEqual([]);
+      expect(troubles).toEqual([]);
+      await close();
+    },
+    120_000,
+  );
 
   it('S3-05 a text file that is named .mp4 gets its sentence, and others are refused at once', async () => {
     const { page, close } = await visit(browser, stack.urls.gateway);

@@ -10,8 +10,8 @@ export interface Playing {
   ended: boolean;
   /** Decoded pictures, those that came too late to be shown among them. */
   decoded: number;
-  /** Jumps, the player's own over holes among them. */
-  seeks: number;
+  /** Where it jumped to, the player's own jumps over holes among them. */
+  seeks: number[];
   /** More ranges than one in `video.buffered`, or one that does not begin at 0. */
   holes: string[];
 }
@@ -49,7 +49,7 @@ function record(): void {
   const shown: number[] = [];
   const holes = new Set<string>();
   let video: Video | null = null;
-  let seeks = 0;
+  const seeks: number[] = [];
   const look = (_now: number, { mediaTime }: { mediaTime: number }) => {
     shown.push(mediaTime);
     next();
@@ -62,8 +62,8 @@ function record(): void {
     video = target;
     next();
   });
-  on('seeking', () => {
-    seeks += 1;
+  on('seeking', ({ currentTime }) => {
+    seeks.push(currentTime);
   });
   const check = ({ buffered }: Video) => {
     const ranges = Array.from({ length: buffered.length }, (_, i) => [buffered.start(i), buffered.end(i)]);

@@ -2,7 +2,7 @@ import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort, type PostgresServer, type RedisServer, startPostgres, startRedis } from '#launcher';
 import { createRedis } from '#queue';
-import { testDir } from '#testing';
+import { makeMigratedDatabase, testDir } from '#testing';
 
 /** A Redis and a Postgres that may be ended: no other test uses them, and both keep what they have confirmed. */
 export class Backing {
@@ -37,6 +37,7 @@ export class Backing {
     await mkdir(redis.dir, { recursive: true });
     const [server, database] = await Promise.all([startRedis(redis), startPostgres(postgres)]);
     const usual = process.env.TEST_DATABASE_URL;
+    await makeMigratedDatabase(database.url('postgres'));
     process.env.TEST_DATABASE_URL = database.url('postgres');
     return new Backing({ redis, postgres }, server, database, usual);
   }

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { descendantsOf, type Stack, startStack, waitFor } from '#testing';
 import { type Clip, COPIED, fileOf, TIMED } from '../clips/good.js';
+import { isLongRun } from '../long-run.js';
 import { jobEnd, jobOf, MANY_SPANS, mustComplete, scratchFiles, streamOf } from '../pipeline/harness.js';
 import { Random } from '../upload/property/random.js';
 import { readMultivariant } from '../verify/playlist.js';
@@ -13,7 +14,8 @@ import { stateOf, uploadAnyhow, wrongWith } from './jobs.js';
 import { differences, type Reference, takeReference } from './reference.js';
 
 const SEED = Number(process.env.CHAOS_SEED ?? randomInt(2 ** 31));
-const COUNT = Number(process.env.CHAOS_FAULTS ?? 21);
+/** One of each; the long run has three. */
+const COUNT = Number(process.env.CHAOS_FAULTS ?? (isLongRun ? 3 : 1) * FAULTS.length);
 const JOBS_AT_ONCE = 3;
 const PATIENCE_MS = 120_000;
 const LIMIT_MS = 240_000 + COUNT * 10_000;

@@ -46,12 +46,16 @@ describe('docs/operations.md', () => {
 });
 
 describe('documents', () => {
-  it.each(['README.md', 'docs/architecture.md', 'docs/contracts.md', 'docs/operations.md', 'k8s/README.md'])(
-    '%s links to what is there',
-    (path) => {
-      const base = new URL(path, root);
-      const links = [...read(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target]) => target!);
-      for (const target of links) expect(existsSync(new URL(target, base)), target).toBe(true);
-    },
-  );
+  it.each([
+    'README.md',
+    'docs/architecture.md',
+    'docs/contracts.md',
+    'docs/operations.md',
+    'docs/webhooks.md',
+    'k8s/README.md',
+  ])('%s links to what is there', (path) => {
+    const base = new URL(path, root);
+    const links = [...read(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target]) => target!);
+    for (const target of links) expect(existsSync(new URL(target, base)), target).toBe(true);
+  });
 });

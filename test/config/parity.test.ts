@@ -11,8 +11,8 @@ const KEYS = [...ENVIRONMENT_KEYS].sort();
 const defaults = new Environment() as unknown as Record<string, string | number | undefined>;
 const defaultOf = (key: string) => String(defaults[key] ?? '');
 
-/** A container listens beyond loopback, keeps its objects on a volume, and is called by other names. */
-const OF_A_CONTAINER = ['BIND_ADDRESS', 'STORAGE_DIR', 'SCRATCH_DIR'];
+/** A container listens beyond loopback, so that it asks who comes, keeps its objects on a volume, and is called by other names. */
+const OF_A_CONTAINER = ['BIND_ADDRESS', 'AUTH_MODE', 'STORAGE_DIR', 'SCRATCH_DIR'];
 const OF_A_SITE = [
   'ADVERTISED_HOST',
   'ALLOWED_HOSTS',
@@ -81,7 +81,9 @@ describe('the schema, .env.example, Compose and Kubernetes name the same setting
   it('Kubernetes takes what is secret from a Secret, and no secret stands in a file', () => {
     const secret = ownKeys.filter(({ valueFrom }) => valueFrom.secretKeyRef);
     expect(secret.map(({ name }) => name).sort()).toEqual([
-      ...['DATABASE_URL', 'INTERNAL_SECRET', 'REDIS_URL', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'],
+      ...['ADMIN_PASSWORD', 'ADMIN_VIEWER_PASSWORD', 'DATABASE_URL', 'INTERNAL_SECRET'],
+      ...['OTEL_EXPORTER_OTLP_HEADERS', 'REDIS_URL'],
+      ...['S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'],
     ]);
     for (const { name, valueFrom } of secret) expect(valueFrom.secretKeyRef!.key).toBe(name);
   });

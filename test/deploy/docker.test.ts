@@ -93,6 +93,12 @@ describe('the entry point of the image', () => {
     expect(status).toBe(1);
   });
 
+  it('runs a command of the operator in the place of a service', () => {
+    const { status, stdout } = start(['doctor', '--json'], { FFMPEG_PATH: '/nowhere/ffmpeg' });
+    expect(status).toBe(1);
+    expect(stdout).toContain('DATABASE_URL is not set');
+  });
+
   it.each([
     [200, 0],
     [503, 1],

@@ -8,7 +8,9 @@ const PERFECT = { QUALITY_SAMPLES: '1', QUALITY_MIN_PSNR: '99' };
 
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack({ env: { ...MANY_SPANS, ...PERFECT, QUALITY_FLOOR: 'fail' } });
+  stack = await startStack({
+    env: { ...MANY_SPANS, ...PERFECT, QUALITY_FLOOR: 'fail', SOURCE_RETENTION_HOURS: '0' },
+  });
 });
 afterAll(() => stack?.stop());
 

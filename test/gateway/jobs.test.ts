@@ -43,7 +43,11 @@ describe('a job as rows tell it', () => {
       updated_at: time,
       completed_at: null,
       latest_events: expect.any(Array),
+      tenant_id: 'default',
+      priority: 5,
       session_id: upload.sessionId,
+      batch_id: null,
+      user_id: null,
       filename: 'clip.mp4',
       seq: 22,
       bytes_received: 250,
@@ -62,6 +66,9 @@ describe('a job as rows tell it', () => {
       playback: NO_PLAYBACK,
       waiting_for: 'upload',
       place_in_line: null,
+      waiting_message: 'The rest of the file is still to be sent.',
+      may_start_at: null,
+      failure: null,
       speed: null,
       eta_seconds: null,
       warnings: [],
@@ -102,6 +109,7 @@ describe('a job as rows tell it', () => {
     }
     const places = await Promise.all(jobs.map(async (job) => (await viewOf(job)).place_in_line));
     expect(places).toEqual([2, 3, 1]);
+    expect((await viewOf(jobs[1] as string)).waiting_message).toContain('number 3 in line');
     await gateway.stack.query(`UPDATE jobs SET status = 'processing' WHERE id = ANY($1)`, [jobs]);
     expect((await viewOf(jobs[0] as string)).place_in_line).toBeNull();
   });
@@ -187,6 +195,7 @@ it('tells the page where to upload and what', async () => {
     max_file_size: 524_288_000,
     max_chunk_size: 10_485_760,
     allowed_extensions: '.mp4,.m4v,.mov,.avi,.mkv,.webm,.ogg,.ogv,.3gp,.ts,.m2ts'.split(','),
+    needs_token: false,
   });
 });
 

@@ -20,18 +20,20 @@ export interface Upload {
   assetId: string;
 }
 
-/** A gateway alone, and the hands of the other services: rows, objects and facts. */
-export async function startGatewayAlone(env: Record<string, string> = {}) {
+/** Gateways alone, and the hands of the other services: rows, objects and facts. */
+export async function startGatewayAlone(env: Record<string, string> = {}, gateways = 1) {
   const stack = await startStack({
-    services: { upload: 0, transcode: 0, 'segment-upload': 0 },
+    services: { upload: 0, transcode: 0, 'segment-upload': 0, gateway: gateways },
     env: { PUBLIC_UPLOAD_URL: 'http://127.0.0.1:4101', ...env },
   });
-  const database = await openDataSource({ databaseUrl: stack.databaseUrl, poolSize: 2, name: 'test' });
-  const publisher = new FactPublisher(stack.redisUrl, 'test');
+  const database = await openDataSource({ databaseUrl: stack.databaseUrl, poolSize: 4, name: 'test' });
+  const publisher = new FactPublisher(stack.redisUrl, 'test', database);
   const store = await openStore({ STORAGE_DRIVER: 'directory', STORAGE_DIR: stack.storageDir });
   const url = stack.urls.gateway;
   return {
     stack,
+    /** Of each gateway. */
+    urls: stack.processes.gateway.map((process) => process.url),
     database,
     store,
     url,

@@ -24,9 +24,15 @@ export class Watcher {
     }
   }
 
-  static async connect(url: string): Promise<Watcher> {
-    const watcher = new Watcher(io(url, { transports: ['websocket'], forceNew: true, reconnection: false }));
-    await waitFor(() => watcher.socket.connected, { what: 'the socket to be connected', intervalMs: 5 });
+  /** Rejects with what the gateway says when it lets nobody in. */
+  static async connect(url: string, token?: string): Promise<Watcher> {
+    const auth = token === undefined ? {} : { token };
+    const socket = io(url, { transports: ['websocket'], forceNew: true, reconnection: false, auth });
+    const watcher = new Watcher(socket);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('connect_error', reject);
+    });
     return watcher;
   }
 

@@ -74,6 +74,7 @@ it('without a terminal the same is one line', () => {
 it('S1-04 what is shown never goes back, and each milestone is told once', () => {
   const fact = (changes: Partial<Fact>): Fact => ({
     event_type: 'processing_progress',
+    version: 1,
     job_id: 'j',
     session_id: null,
     seq: 1,

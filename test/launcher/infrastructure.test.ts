@@ -1,17 +1,17 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { startChild } from '#launcher';
+import { query, startChild } from '#launcher';
 import { openDataSource } from '#persistence';
 import { createRedis } from '#queue';
 import { createTestDatabase, descendantsOf, stillRunning, testDir, testRedisUrl, waitFor } from '#testing';
 
 it('a test file has a Postgres database of its own that takes the migrations', async () => {
-  const database = await createTestDatabase();
+  const database = await createTestDatabase({ empty: true });
   const dataSource = await openDataSource({ databaseUrl: database.url, poolSize: 2, name: 'test' });
   expect(await database.query('SELECT count(*)::int AS jobs FROM jobs')).toEqual([{ jobs: 0 }]);
   await dataSource.destroy();
   await database.drop();
-  await expect(database.query('SELECT 1')).rejects.toThrow(/does not exist/);
+  await expect(query(database.url, 'SELECT 1')).rejects.toThrow(/does not exist/);
 });
 
 it('two test files do not see each other in Redis', async () => {

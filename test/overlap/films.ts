@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { type Clip, fileOf, GOOD, OVERLAPPED } from '../clips/good.js';
+import { ARRIVING, type Clip, fileOf, GOOD } from '../clips/good.js';
 
 /** A clip by its name, with its bytes. */
 export async function film(name: string): Promise<{ clip: Clip; file: string; bytes: Buffer }> {
-  const clip = [...OVERLAPPED, ...GOOD].find((one) => one.name === name);
+  const clip = [...ARRIVING, ...GOOD].find((one) => one.name === name);
   if (!clip) throw new Error(`there is no clip ${name}`);
   const file = await fileOf(clip);
   return { clip, file, bytes: await readFile(file) };

@@ -20,7 +20,7 @@ export async function upload(
   onSession: (ids: { session: string; job: string }) => void = () => undefined,
   options?: Record<string, unknown>,
 ): Promise<string> {
-  const client = new SluiceClient({ uploadUrl: stack.urls.upload });
+  const client = new SluiceClient({ uploadUrl: stack.urls.upload, limits: null });
   const source = await fileSource(file);
   let job = '';
   await client.upload(source, {

@@ -22,6 +22,7 @@ describe('what no stream can come of', () => {
     // A slow encoder, so that a cancel comes in the middle of it.
     stack = await startStack({
       env: {
+        SOURCE_RETENTION_HOURS: '0',
         ...{ SEGMENT_SECONDS: '1', SPAN_SECONDS: '2', ENCODER_PRESET: 'slow' },
         SOURCE_MAX_BIT_RATE: '5000000',
       },

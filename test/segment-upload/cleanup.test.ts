@@ -105,3 +105,34 @@ describe('cleaning up', () => {
     expect(await assetStatus(job)).toBe('provisional');
   });
 });
+
+describe('what a failed job has left for another try', () => {
+  const failed = async (heldSince: string): Promise<SceneJob> => {
+    const job = await scene.job();
+    await putChunk(job);
+    await scene.stack.query(
+      `WITH j AS (UPDATE jobs SET status = 'failed', error_code = 'encode_failed', error_message = 'no' WHERE id = $1),
+         s AS (UPDATE spans SET status = 'failed', lease_expires_at = NULL WHERE job_id = $1)
+       UPDATE assets SET status = 'failed', held_since = now() - $3::interval WHERE id = $2`,
+      [job.jobId, job.assetId, heldSince],
+    );
+    return job;
+  };
+
+  it('S1-06 goes after its time, and not before; in quarantine it waits for the operator', async () => {
+    const [young, poison] = [await failed('23 hours'), await failed('23 hours')];
+    await scene.stack.query('UPDATE spans SET unclean_deaths = 3 WHERE job_id = $1', [poison.jobId]);
+    await scene.stack.query(`UPDATE assets SET held_since = now() - interval '9 days' WHERE id = $1`, [
+      poison.assetId,
+    ]);
+    const old = await failed('25 hours');
+    await waitFor(async () => (await assetStatus(old)) === 'deleted', {
+      ...{ what: 'the asset to be deleted', timeoutMs: 30_000 },
+    });
+    expect(await left(old)).toEqual([]);
+    for (const kept of [young, poison]) {
+      expect(await assetStatus(kept)).toBe('failed');
+      expect(await left(kept)).toHaveLength(1);
+    }
+  });
+});

@@ -8,7 +8,7 @@ import { Scene, type SceneJob } from './scene.js';
 
 let scene: Scene;
 beforeAll(async () => {
-  scene = await Scene.start();
+  scene = await Scene.start({ SOURCE_RETENTION_HOURS: '0' });
 });
 afterAll(() => scene?.stop());
 

@@ -203,7 +203,7 @@ export class Scene {
     const redis = createRedis(this.stack.redisUrl, 'producer', 'test');
     try {
       const entries = await redis.xrange(FACTS_STREAM, '-', '+');
-      const facts = entries.map(([, fields]) => (JSON.parse(fields[1] ?? '{}') as TenantFact).fact);
+      const facts = entries.map(([, fields]) => (JSON.parse(fields.at(-1) ?? '{}') as TenantFact).fact);
       return facts.filter((fact) => fact.job_id === jobId);
     } finally {
       redis.disconnect();

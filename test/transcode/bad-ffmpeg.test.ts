@@ -32,7 +32,12 @@ async function start(env: Record<string, string>): Promise<void> {
   const path = join(dir, 'ffmpeg');
   await writeFile(path, STAND_IN);
   await chmod(path, 0o755);
-  const common = { ...MANY_SPANS, ENABLE_DEDUPLICATION: 'false', FFMPEG_PATH: path };
+  const common = {
+    ...MANY_SPANS,
+    ENABLE_DEDUPLICATION: 'false',
+    SOURCE_RETENTION_HOURS: '0',
+    FFMPEG_PATH: path,
+  };
   stack = await startStack({ env: { ...common, ...env }, services: { transcode: 2 } });
 }
 

@@ -6,7 +6,7 @@ import { consume } from '#queue';
 import { waitFor } from '#testing';
 import { enqueueSpans, queuedSpan, SPAN_ENTRY, type SpanEntry } from '#work';
 import { Reconciler } from '../../apps/transcode/src/recovery/reconciler.js';
-import { WorkScene } from './work-scene.js';
+import { AGEING_SECONDS, WorkScene } from './work-scene.js';
 
 let scene: WorkScene;
 afterEach(() => scene?.stop());
@@ -47,10 +47,29 @@ async function runSpans(count: number, between: (ran: number) => Promise<void> =
   try {
     await waitFor(() => order.length >= count || errors.length > 0, { what: `${count} spans to be run` });
   } finally {
-    await consumer.close(0);
+    // The last one in hand is done; left in hand, it would come again.
+    await consumer.close(10_000);
   }
   expect(errors).toEqual([]);
   return order;
+}
+
+/** Behind the first place of the priority. */
+const placesOf = async (job: string, priority = 5) =>
+  (await scene.queues.queue('span').getPrioritized())
+    .filter(({ data }) => data.jobId === job)
+    .map((entry) => entry.priority - toQueuePriority(priority));
+
+async function reconcileUntil(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const reconciler = new Reconciler(
+    { ...scene.environment, RECONCILE_INTERVAL_SECONDS: 0.1 } as Environment,
+    createLogger('test', 'silent'),
+    scene.dataSource,
+    scene.queues,
+    scene.places,
+  );
+  reconciler.start();
+  await waitFor(condition, { what }).finally(() => reconciler.stop());
 }
 
 describe('among jobs of the same priority', () => {
@@ -106,37 +125,75 @@ describe('among jobs of the same priority', () => {
       `SELECT ${SPAN_ENTRY} FROM spans JOIN jobs ON jobs.id = spans.job_id`,
     );
     await enqueueSpans(scene.queues, due.map(queuedSpan));
-    const placesOf = async (job: string) =>
-      (await scene.queues.queue('span').getPrioritized())
-        .filter(({ data }) => data.jobId === job)
-        .map(({ priority }) => priority - toQueuePriority(5));
-    const reconciler = new Reconciler(
-      { RECONCILE_INTERVAL_SECONDS: 0.1, SCAN_MODE: 'off' } as Environment,
-      createLogger('test', 'silent'),
-      scene.dataSource,
-      scene.queues,
-      scene.places,
+    await reconcileUntil('the entries have moved', async () =>
+      (await placesOf(jobs[2]!)).every((place) => place < 2000),
     );
-    reconciler.start();
-    try {
-      await waitFor(async () => (await placesOf(jobs[2]!)).every((place) => place < 2000), {
-        what: 'the entries to have moved',
-      });
-      // Behind the place of each round: which of its job's spans it is.
-      for (const [i, from] of [100, 102, 1000].entries())
-        expect(await placesOf(jobs[i]!)).toEqual([1, 2, 3, 4].map((nth) => from + nth));
-    } finally {
-      reconciler.stop();
-    }
+    // Behind the place of each round: which of its job's spans it is.
+    for (const [i, from] of [100, 102, 1000].entries())
+      expect(await placesOf(jobs[i]!)).toEqual([1, 2, 3, 4].map((nth) => from + nth));
   });
 
   it('followers of a long video have slots of their own', async () => {
     scene = await WorkScene.start(1);
     const follower = (segment_count: number) =>
       queuedSpan({
-        ...{ id: 'a', job_id: 'b', kind: 'copy', position: 0, priority: 5, turn: 0, opens: false },
+        ...{
+          id: 'a',
+          job_id: 'b',
+          kind: 'copy',
+          position: 0,
+          priority: 5,
+          turn: 0,
+          stride: 1,
+          boost: 0,
+          opens: false,
+        },
         segment_count,
       }).queue;
     expect([follower(3), follower(9000)]).toEqual(['follower', 'long-follower']);
+  });
+});
+
+describe('S3-12 among tenants', () => {
+  it('one with three long videos gets no more of the processors than one with a single one', async () => {
+    scene = await WorkScene.start(1000);
+    const many: string[] = [];
+    for (let i = 0; i < 3; i++) many.push(await scene.planned(TEN_HOURS, { tenant: 'many' }));
+    const single = await scene.planned(TEN_HOURS, { tenant: 'single' });
+    await runSpans(8);
+    // What came while the consumer closed was put off, and a job would lack its next spans.
+    await scene.queues.queue('span').promoteJobs();
+    await reconcileUntil('the spans of one tenant have made room', async () => {
+      const [first = 0, second = 0] = await placesOf(many[0] as string);
+      return second - first === 3;
+    });
+    const order = await runSpans(40);
+    const share = (job: string) => order.filter((one) => one === job).length;
+    expect(share(single)).toBeGreaterThanOrEqual(18);
+    expect(share(single)).toBeLessThanOrEqual(22);
+    for (const job of many) expect(share(job)).toBeGreaterThanOrEqual(5);
+
+    // Alone again they have all rounds.
+    await scene.end(single, 'failed');
+    await reconcileUntil('the spans have moved together', async () => {
+      const [first = 0, second = 0] = await placesOf(many[0] as string);
+      return second - first === 1;
+    });
+  });
+
+  it('a job of which no span has begun for long gets one into the more urgent ones, then waits anew', async () => {
+    scene = await WorkScene.start(1000);
+    const low = await scene.planned(TEN_HOURS, { priority: 3, tenant: 'low' });
+    await runSpans(1);
+    const urgent = await scene.planned(TEN_HOURS, { priority: 5, tenant: 'urgent' });
+    expect(new Set(await runSpans(5))).toEqual(new Set([urgent]));
+    await scene.dataSource.query(
+      `UPDATE spans SET updated_at = updated_at - $2 * interval '1 second' WHERE job_id = $1`,
+      [low, 2 * AGEING_SECONDS],
+    );
+    await reconcileUntil('it has gained two steps', async () => (await placesOf(low)).includes(1));
+    const order = await runSpans(6);
+    expect(order[0]).toBe(low);
+    expect(new Set(order.slice(1))).toEqual(new Set([urgent]));
   });
 });

@@ -13,8 +13,10 @@ import { analysis, options } from '../media/analysis.js';
 
 /** Where nothing else is said a lease does not end. */
 const LEASE_SECONDS = 60;
+export const AGEING_SECONDS = 300;
 
 export interface NewJob {
+  tenant?: string;
   priority?: number;
   /** Of video; a span is 20 s and nothing is copied, so that there is a start span. */
   seconds?: number;
@@ -23,6 +25,7 @@ export interface NewJob {
 
 /** Rows and queues with nobody at work: the test is the worker. */
 export class WorkScene {
+  readonly environment: Environment;
   readonly plans: PlanRepository;
   readonly places: Places;
   readonly spans: SpanRepository;
@@ -38,7 +41,9 @@ export class WorkScene {
       SCAN_MODE: 'off',
       ENABLE_DEDUPLICATION: 'true',
       PROCESSING_MAX_CONCURRENT_JOBS: places,
+      PRIORITY_AGEING_SECONDS: AGEING_SECONDS,
     } as Environment;
+    this.environment = environment;
     this.plans = new PlanRepository(dataSource, environment);
     this.places = new Places(environment, dataSource, queues);
     this.spans = new SpanRepository(dataSource);
@@ -59,15 +64,15 @@ export class WorkScene {
   }
 
   /** A job that waits to be planned, a little younger than the one before. */
-  async job({ priority = 5, sourceComplete = true }: NewJob = {}): Promise<string> {
+  async job({ priority = 5, sourceComplete = true, tenant = DEFAULT_TENANT }: NewJob = {}): Promise<string> {
     const [id, asset] = [randomUUID(), randomUUID()];
     await this.dataSource.query('INSERT INTO assets (id, tenant_id, profile) VALUES ($1, $2, $3)', [
-      ...[asset, DEFAULT_TENANT, 'default'],
+      ...[asset, tenant, 'default'],
     ]);
     await this.dataSource.query(
       `INSERT INTO jobs (id, tenant_id, asset_id, priority, source_complete, created_at)
        VALUES ($1, $2, $3, $4, $5, clock_timestamp())`,
-      [id, DEFAULT_TENANT, asset, priority, sourceComplete],
+      [id, tenant, asset, priority, sourceComplete],
     );
     return id;
   }

@@ -23,7 +23,7 @@ let client: SluiceClient;
 
 beforeAll(async () => {
   stack = await startUploads();
-  client = new SluiceClient({ uploadUrl: `${stack.uploads[0]}/` });
+  client = new SluiceClient({ uploadUrl: `${stack.uploads[0]}/`, limits: null });
 });
 afterAll(() => stack?.stop());
 
@@ -191,8 +191,8 @@ describe('the client', () => {
       await writeFile(path, file);
       const session = await client.upload(await fileSource(path), { chunkSize: 2000 });
       expect((await assembled(stack, session.session_id)).equals(file)).toBe(true);
-      await expect(fileSource(join(folder, 'none.mp4'))).rejects.toMatchObject({ code: 'bad_source' });
-      await expect(fileSource(folder)).rejects.toMatchObject({ code: 'bad_source' });
+      await expect(fileSource(join(folder, 'none.mp4'))).rejects.toMatchObject({ code: 'file_not_found' });
+      await expect(fileSource(folder)).rejects.toMatchObject({ code: 'not_a_file' });
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

@@ -135,7 +135,10 @@ describe('a file that is being processed', () => {
     const first = await sent(file);
     const { id: working } = await jobOf(stack, first);
     const second = await sent(file);
-    const third = await created(url, { size: 3000, file_hash: sha256(file) });
+    const third = await created(url, { size: 3000, file_hash: sha256(file), priority: 8 });
+    expect(await stack.query('SELECT priority FROM jobs WHERE id = $1', [working])).toEqual([
+      { priority: 8 },
+    ]);
     expect(third).toMatchObject({ status: 'completed', duplicate: true });
     for (const id of [second, third.session_id]) {
       expect(await jobOf(stack, id)).toMatchObject({ status: 'pending', waits_for: working, refs: 3 });

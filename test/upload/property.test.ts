@@ -9,7 +9,7 @@ import { type Case, type Client, run } from './property/run.js';
 import { rubbish, takePicture, verify } from './property/verify.js';
 import { startUploads, type UploadStack } from './support.js';
 
-const MANY = isLongRun ? 4 : 1;
+const MANY = isLongRun ? 6 : 1;
 
 const seed = seedOfThisRun();
 /** One case of a run that failed. */
@@ -125,9 +125,9 @@ async function ageEverything(): Promise<void> {
 
 describe('random plans of pieces, in any order, at once, twice, cut, broken, cancelled', () => {
   it.each([
-    ['by offset', MANY * 40, 'bytes'],
-    ['by index', MANY * 28, 'form'],
-    ['by both in one session', MANY * 20, 'both'],
+    ['by offset', MANY * 24, 'bytes'],
+    ['by index', MANY * 16, 'form'],
+    ['by both in one session', MANY * 12, 'both'],
   ] as const)('S3-06 S3-07 %s end with the exact bytes or a clean refusal', async (_name, count, door) => {
     await expectSound(await runAll(count, door));
     await expectNoRubbish(5000);
@@ -141,7 +141,7 @@ describe('random plans of pieces, in any order, at once, twice, cut, broken, can
     });
     const doorOf = (number: number) => (['bytes', 'form', 'both'] as const)[number % 3]!;
     const cases = await runUntil(
-      (begun) => !killing && begun >= 24,
+      (begun) => !killing && begun >= 16,
       (number) => doorOf(number),
       to,
       FIRST_WITH_KILLS,

@@ -85,7 +85,10 @@ describe('facts', () => {
       for (let at = 0; at < 8000; at += 1000) await put(url, id, at, file.subarray(at, at + 1000));
       const facts = async () =>
         (await redis.xrange(FACTS_STREAM, '-', '+'))
-          .map(([, fields]) => JSON.parse(fields[1]!) as { tenant_id: string; fact: Record<string, unknown> })
+          .map(
+            ([, fields]) =>
+              JSON.parse(fields.at(-1)!) as { tenant_id: string; fact: Record<string, unknown> },
+          )
           .filter(({ fact }) => fact.job_id === job_id);
       await waitFor(async () => (await facts()).some(({ fact }) => fact.event_type === 'upload_completed'), {
         what: 'the facts',

@@ -153,7 +153,10 @@ export async function publish(stack: UploadStack, sessionId: string): Promise<vo
     `UPDATE jobs SET status = 'completed', stage = 'completed', progress = 100, completed_at = now(), result = '{"ok":1}' WHERE id = $1`,
     [id],
   );
-  await stack.query(`UPDATE assets SET status = 'ready' WHERE id = $1`, [asset_id]);
+  await stack.query(
+    `UPDATE assets SET status = 'ready', result = '{"ok":1}', held_since = now() WHERE id = $1`,
+    [asset_id],
+  );
 }
 
 /** Takes the lock of a row until the answer is called. */

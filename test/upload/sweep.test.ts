@@ -47,13 +47,13 @@ describe('S3-13 the sweep', () => {
     }
   });
 
-  it('has one schedule, which comes back when Redis was emptied', async () => {
+  it('has a schedule for sessions and one for what was kept, which come back when Redis was emptied', async () => {
     const schedulers = () => queues.queue('sweep').getJobSchedulersCount();
-    expect(await schedulers()).toBe(1);
+    expect(await schedulers()).toBe(2);
     const redis = createRedis(stack.redisUrl, 'producer', 'test');
     await redis.flushdb();
     redis.disconnect();
-    await waitFor(async () => (await schedulers()) === 1, { what: 'the schedule' });
+    await waitFor(async () => (await schedulers()) === 2, { what: 'the schedules' });
     const id = await overdue(stack);
     await waitFor(isFailed(id), { what: 'the sweep' });
   });

@@ -232,7 +232,7 @@ describe('tus creation', () => {
     expect(row).toMatchObject({
       filename: 'Ferien 2026 ☀.MP4',
       content_type: 'video/mp4',
-      file_size: '5000',
+      file_size: 5000,
       priority: 8,
       user_id: 'u1',
       options: { note: 'x', relativePath: 'null' },

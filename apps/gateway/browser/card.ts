@@ -8,7 +8,9 @@ import { ProgressLines } from './progress-lines.js';
 import { type Summary, summarise, type TransferState } from './words.js';
 
 export interface CardActions {
+  /** These two throw an Error with a sentence for the person. */
   cancel(): Promise<void>;
+  retry(): Promise<void>;
   /** Absent where the card stands alone. */
   remove?: () => void;
   choose?: () => void;
@@ -48,6 +50,7 @@ export class Card {
   private readonly play: HTMLButtonElement;
   private readonly choose: HTMLButtonElement;
   private readonly cancel: HTMLButtonElement;
+  private readonly retry: HTMLButtonElement;
   private readonly remove: HTMLButtonElement;
   private asked = false;
   private model: CardModel | null = null;
@@ -71,7 +74,9 @@ export class Card {
     this.play = button('Play', 'primary', () => this.openPlayer(true));
     this.play.setAttribute('aria-label', `Play ${name}`);
     this.choose = button('Choose the file', 'primary', () => actions.choose?.());
-    this.cancel = button('Cancel', 'plain', () => void this.stop());
+    this.retry = button('Try again', 'primary', () => void this.act(this.retry, actions.retry));
+    this.retry.setAttribute('aria-label', `Try ${name} again`);
+    this.cancel = button('Cancel', 'plain', () => void this.act(this.cancel, actions.cancel));
     this.cancel.setAttribute('aria-label', `Cancel ${name}`);
     this.remove = button('×', 'icon', () => actions.remove?.());
     this.remove.setAttribute('aria-label', `Remove ${name} from the list`);
@@ -89,7 +94,7 @@ export class Card {
       this.percent,
       this.remove,
     );
-    const footer = el('div', { class: 'actions' }, this.play, this.choose, this.cancel);
+    const footer = el('div', { class: 'actions' }, this.play, this.choose, this.retry, this.cancel);
     const body = [head, this.overall.element, this.sentence, this.lines.element, footer, this.links];
     this.element = el(
       'article',
@@ -118,6 +123,7 @@ export class Card {
     this.play.hidden = this.player.isOpen || !summary.playable;
     this.showPictures(job);
     this.choose.hidden = !summary.resumable || !this.actions.choose;
+    this.retry.hidden = !summary.retryable;
     this.cancel.hidden = !summary.running;
     this.remove.hidden = summary.running || !this.actions.remove;
   }
@@ -183,15 +189,18 @@ export class Card {
     }
   }
 
-  private async stop(): Promise<void> {
-    this.cancel.disabled = true;
+  private async act(asked: HTMLButtonElement, action: () => Promise<void>): Promise<void> {
+    asked.disabled = true;
     try {
-      await this.actions.cancel();
-    } catch {
-      setText(this.sentence, 'The service could not be reached; try to cancel again in a moment.');
+      await action();
+    } catch (error) {
+      setText(
+        this.sentence,
+        error instanceof Error ? error.message : 'That did not work; try again in a moment.',
+      );
       this.sentence.hidden = false;
     } finally {
-      this.cancel.disabled = false;
+      asked.disabled = false;
     }
   }
 }

@@ -1,5 +1,4 @@
 import type { PublicConfig } from '#contracts';
-import { SluiceClient } from '../../../libs/client/src/index.js';
 import type { SluiceUploader } from '../../../libs/widget/src/index.js';
 import { el } from './dom.js';
 import { readEntries } from './entries.js';
@@ -7,6 +6,7 @@ import { showLink } from './link-state.js';
 import { Live } from './live.js';
 import { loadHls } from './player.js';
 import { Row } from './row.js';
+import { getToken } from './token.js';
 
 /** More pictures at once than this would fight for the line and the decoder; the rest have a button. */
 const PLAYERS_OPEN = 3;
@@ -37,17 +37,19 @@ export function showHome(main: HTMLElement, config: PublicConfig): void {
       empty,
     ),
   );
-  new Home(uploader, list, empty, clear, new SluiceClient({ uploadUrl: config.upload_url }));
+  new Home(uploader, list, empty, clear);
 }
 
 function makeUploader(config: PublicConfig): SluiceUploader {
-  return el('sluice-uploader', {
+  const uploader = el('sluice-uploader', {
     attrs: {
       'upload-url': config.upload_url,
       'max-size': String(config.max_file_size),
       accept: config.allowed_extensions.join(','),
     },
   });
+  uploader.getToken = getToken;
+  return uploader;
 }
 
 class Home {
@@ -62,7 +64,6 @@ class Home {
     private readonly list: HTMLElement,
     private readonly empty: HTMLElement,
     private readonly clear: HTMLElement,
-    private readonly client: SluiceClient,
   ) {
     for (const entry of readEntries()) this.rows.push(this.makeRow(Row.stored(entry)));
     list.append(...this.rows.map((row) => row.card.element));
@@ -78,7 +79,6 @@ class Home {
     const row: Row = new Row(init, {
       live: this.live,
       uploader: this.uploader,
-      client: this.client,
       mayOpenPlayer: () => this.rows.filter(({ card }) => card.player.isOpen).length < PLAYERS_OPEN,
       changed: () => this.tidy(),
       removed: () => {

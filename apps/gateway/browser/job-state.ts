@@ -8,7 +8,8 @@ import type {
   Stage,
   WaitingFor,
 } from '#contracts';
-import { NO_PLAYBACK, STAGES } from '../../../libs/contracts/src/events.js';
+import { NO_PLAYBACK } from '../../../libs/contracts/src/events.js';
+import { STAGES } from '../../../libs/contracts/src/stages.js';
 
 /** What the page knows of a job; made only from snapshots and facts, in any order, and never goes back. */
 export interface JobState {
@@ -23,12 +24,16 @@ export interface JobState {
   seq: number;
   errorCode: string | null;
   errorMessage: string | null;
+  /** It failed, and what another try needs is kept. */
+  retryable: boolean;
   bytesReceived: number;
   bytesTotal: number | null;
   renditions: RenditionProgress[];
   playback: Playback;
   waitingFor: WaitingFor | null;
   placeInLine: number | null;
+  /** ISO 8601; null while nobody knows. */
+  mayStartAt: string | null;
   /** Seconds of video in a second, and seconds that are left; null while nobody knows. */
   speed: number | null;
   etaSeconds: number | null;
@@ -49,12 +54,14 @@ export function newJob(jobId: string): JobState {
     seq: -1,
     errorCode: null,
     errorMessage: null,
+    retryable: false,
     bytesReceived: 0,
     bytesTotal: null,
     renditions: [],
     playback: NO_PLAYBACK,
     waitingFor: null,
     placeInLine: null,
+    mayStartAt: null,
     speed: null,
     etaSeconds: null,
     downloads: [],
@@ -63,7 +70,18 @@ export function newJob(jobId: string): JobState {
 
 export const isFinal = (job: JobState): boolean => job.status === 'completed' || job.status === 'failed';
 
-export function applySnapshot(job: JobState, view: JobView): JobState {
+/** A failed job that is tried again: what was said of its end, and of how far it was, is over. */
+const revived = (job: JobState): JobState => ({
+  ...job,
+  status: 'pending',
+  errorCode: null,
+  errorMessage: null,
+  renditions: [],
+});
+
+export function applySnapshot(known: JobState, view: JobView): JobState {
+  const again = known.status === 'failed' && view.seq > known.seq && view.failure === null;
+  const job = again ? revived(known) : known;
   return {
     ...job,
     sessionId: view.session_id ?? job.sessionId,
@@ -74,12 +92,14 @@ export function applySnapshot(job: JobState, view: JobView): JobState {
     seq: Math.max(job.seq, view.seq),
     errorCode: view.error_code ?? job.errorCode,
     errorMessage: view.error_message ?? job.errorMessage,
+    retryable: view.failure?.retryable ?? false,
     bytesReceived: Math.max(job.bytesReceived, view.bytes_received),
     bytesTotal: view.bytes_total ?? job.bytesTotal,
     renditions: mergeRenditions(job.renditions, view.renditions),
     playback: mergePlayback(job.playback, view.playback),
     waitingFor: view.waiting_for,
     placeInLine: view.place_in_line,
+    mayStartAt: view.may_start_at,
     speed: view.speed,
     etaSeconds: view.eta_seconds,
     downloads: downloadsIn(view.result) ?? job.downloads,
@@ -87,9 +107,11 @@ export function applySnapshot(job: JobState, view: JobView): JobState {
 }
 
 /** A durable fact that is already in the state is dropped: after a reconnect facts may come again. */
-export function applyFact(job: JobState, fact: Fact): JobState {
-  if (fact.durable && fact.seq <= job.seq) return job;
-  if (fact.event_type === 'heartbeat' || fact.event_type === 'error') return job;
+export function applyFact(known: JobState, fact: Fact): JobState {
+  if (fact.durable && fact.seq <= known.seq) return known;
+  if (fact.event_type === 'heartbeat' || fact.event_type === 'error') return known;
+  const again = known.status === 'failed' && fact.durable && fact.event_type === 'processing_initiated';
+  const job = again ? revived(known) : known;
   const failed = FAILURES.has(fact.event_type);
   const completed = fact.event_type === 'processing_completed';
   const status = completed ? 'completed' : failed ? 'failed' : runningStatus(job, fact);
@@ -123,7 +145,7 @@ function runningStatus(job: JobState, fact: Fact): JobStatus {
 
 const STATUS_ORDER: Record<JobStatus, number> = { pending: 0, processing: 1, completed: 2, failed: 2 };
 
-/** `completed` and `failed` are final: the first of them stays. */
+/** `completed` and `failed` are final: the first of them stays, until a failed job is tried again. */
 function laterStatus(known: JobStatus, said: JobStatus): JobStatus {
   return STATUS_ORDER[said] > STATUS_ORDER[known] ? said : known;
 }

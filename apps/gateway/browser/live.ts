@@ -1,7 +1,9 @@
 import { io, type Socket } from 'socket.io-client';
-import type { Fact, JobView, SubscribeAck } from '#contracts';
-import { EVENT_TYPES, SNAPSHOT_EVENT } from '../../../libs/contracts/src/events.js';
+import type { Fact, JobView, SubscribeAck, SubscribeRequest } from '#contracts';
+import { EVENT_TYPES } from '../../../libs/contracts/src/events.js';
+import { SNAPSHOT_EVENT } from '../../../libs/contracts/src/live.js';
 import { fetchJob } from './api.js';
+import { getToken } from './token.js';
 
 export type News =
   | { kind: 'snapshot'; view: JobView }
@@ -17,12 +19,18 @@ const ACK_MS = 5_000;
 export class Live {
   private readonly socket: Socket;
   private readonly heard = new Map<string, number>();
+  /** Of the newest durable fact of each job: where it goes on after the line was lost. */
+  private readonly lastIds = new Map<string, string>();
 
   constructor(
     private readonly onNews: (jobId: string, news: News) => void,
     onLink: (up: boolean) => void,
   ) {
-    this.socket = io({ transports: ['websocket', 'polling'], reconnectionDelayMax: 3_000 });
+    this.socket = io({
+      transports: ['websocket', 'polling'],
+      reconnectionDelayMax: 3_000,
+      auth: (give) => give({ token: getToken() ?? undefined }),
+    });
     this.socket.on('connect', () => {
       onLink(true);
       for (const jobId of this.heard.keys()) this.subscribe(jobId);
@@ -31,7 +39,10 @@ export class Live {
     this.socket.on('connect_error', () => onLink(false));
     this.socket.on(SNAPSHOT_EVENT, (view: JobView) => this.tell(view.id, { kind: 'snapshot', view }));
     for (const type of EVENT_TYPES) {
-      this.socket.on(type, (fact: Fact) => this.tell(fact.job_id, { kind: 'fact', fact }));
+      this.socket.on(type, (fact: Fact) => {
+        if (fact.id !== undefined && this.heard.has(fact.job_id)) this.lastIds.set(fact.job_id, fact.id);
+        this.tell(fact.job_id, { kind: 'fact', fact });
+      });
     }
     setInterval(() => this.poll(), POLL_MS);
   }
@@ -43,16 +54,24 @@ export class Live {
   }
 
   unfollow(jobId: string): void {
+    this.lastIds.delete(jobId);
     if (this.heard.delete(jobId) && this.socket.connected) this.socket.emit('unsubscribe', { job_id: jobId });
   }
 
   private subscribe(jobId: string): void {
+    const request: SubscribeRequest = { job_id: jobId };
+    const lastId = this.lastIds.get(jobId);
+    if (lastId !== undefined) request.last_event_id = lastId;
     this.socket
       .timeout(ACK_MS)
-      .emit('subscribe', { job_id: jobId }, (error: Error | null, ack: SubscribeAck | undefined) => {
+      .emit('subscribe', request, (error: Error | null, ack: SubscribeAck | undefined) => {
         if (error || !ack) return;
-        if (ack.ok) this.tell(jobId, { kind: 'snapshot', view: ack.snapshot });
-        else if (ack.code === 'job_not_found') this.tell(jobId, { kind: 'gone', message: ack.message });
+        // Where nothing was known the same snapshot comes as an event.
+        if (ack.ok && lastId !== undefined && ack.snapshot) {
+          this.tell(jobId, { kind: 'snapshot', view: ack.snapshot });
+        }
+        if (ack.ok && !this.lastIds.has(jobId)) this.lastIds.set(jobId, ack.last_event_id);
+        if (!ack.ok && ack.code === 'job_not_found') this.tell(jobId, { kind: 'gone', message: ack.message });
       });
   }
 

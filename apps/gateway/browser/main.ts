@@ -2,6 +2,7 @@ import { defineUploader } from '../../../libs/widget/src/index.js';
 import { fetchConfig } from './api.js';
 import { button, el } from './dom.js';
 import { showHome } from './home.js';
+import { askForToken, isAdmitted, takeTokenOfAddress } from './token.js';
 import { showWatch } from './watch.js';
 
 const WATCH = /^\/watch\/([0-9a-f-]{36})\/?$/i;
@@ -9,9 +10,13 @@ const WATCH = /^\/watch\/([0-9a-f-]{36})\/?$/i;
 async function start(main: HTMLElement): Promise<void> {
   try {
     const config = await fetchConfig();
+    if (config.needs_token && !(await isAdmitted())) {
+      main.replaceChildren(askForToken(() => void start(main)));
+      return;
+    }
     main.replaceChildren();
     const jobId = WATCH.exec(location.pathname)?.[1];
-    if (jobId) showWatch(main, config, jobId);
+    if (jobId) showWatch(main, jobId);
     else showHome(main, config);
   } catch (error) {
     const reason =
@@ -24,4 +29,5 @@ async function start(main: HTMLElement): Promise<void> {
 }
 
 defineUploader();
+takeTokenOfAddress();
 void start(document.getElementById('main')!);

@@ -1,4 +1,3 @@
-import type { SluiceClient } from '../../../libs/client/src/index.js';
 import type {
   CompleteDetail,
   ErrorDetail,
@@ -7,6 +6,7 @@ import type {
   SluiceUploader,
   UploadFile,
 } from '../../../libs/widget/src/index.js';
+import { cancelJob, fetchJob, retryJob } from './api.js';
 import { Card } from './card.js';
 import { say } from './dom.js';
 import { type Entry, removeEntry, saveEntry } from './entries.js';
@@ -20,7 +20,6 @@ const SILENCE_MS = 15_000;
 export interface RowWorld {
   live: Live;
   uploader: SluiceUploader;
-  client: SluiceClient;
   mayOpenPlayer(): boolean;
   changed(): void;
   removed(): void;
@@ -83,6 +82,7 @@ export class Row {
     if (this.entry.jobId) this.job = newJob(this.entry.jobId);
     this.card = new Card(this.entry.name, {
       cancel: () => this.cancel(),
+      retry: () => this.retry(),
       remove: () => this.remove(),
       choose: () => world.uploader.choose(),
       opensItself: () => this.seenRunning && world.mayOpenPlayer(),
@@ -178,6 +178,7 @@ export class Row {
     if (!isFinal(this.job)) this.seenRunning ||= this.gone === null && this.job.seq >= 0;
     this.announce(before, this.job);
     if (this.finished && this.gone === null && isFinal(this.job)) this.end();
+    if (news.kind === 'fact' && this.job.status === 'failed') void this.look();
     this.draw();
     this.world.changed();
   }
@@ -193,8 +194,18 @@ export class Row {
 
   private async cancel(): Promise<void> {
     if (this.uploadId) return this.world.uploader.cancel(this.uploadId);
-    if (this.entry.sessionId) await this.world.client.cancel(this.entry.sessionId);
+    if (this.entry.jobId) this.hear({ kind: 'snapshot', view: await cancelJob(this.entry.jobId) });
     this.world.uploader.withdrawResume(this.entry);
+  }
+
+  private async retry(): Promise<void> {
+    if (!this.entry.jobId) return;
+    const view = await retryJob(this.entry.jobId);
+    this.entry.ended = false;
+    saveEntry(this.entry);
+    this.seenRunning = true;
+    this.world.live.follow(this.entry.jobId);
+    this.hear({ kind: 'snapshot', view });
   }
 
   /** Another page sends this file. */
@@ -213,6 +224,12 @@ export class Row {
     const { sessionId, jobId, name, size } = this.entry;
     if (sessionId && !(this.job && isFinal(this.job)))
       this.world.uploader.offerResume({ sessionId, jobId, name, size });
+  }
+
+  /** Facts do not say whether it can be tried again. */
+  private async look(): Promise<void> {
+    const news = this.entry.jobId && (await fetchJob(this.entry.jobId));
+    if (news) this.hear(news);
   }
 
   private end(): void {

@@ -28,6 +28,8 @@ export interface Summary {
   completed: boolean;
   /** Choosing the same file again goes on where it stopped. */
   resumable: boolean;
+  /** What failed can be done again. */
+  retryable: boolean;
 }
 
 const STAGE_WORDS: Record<Stage, string> = {
@@ -59,6 +61,7 @@ export function summarise(job: JobState | null, transfer: TransferState, gone: s
     playable: false,
     completed: false,
     resumable: false,
+    retryable: false,
   };
   const ended = (headline: string, tone: Tone, sentence: string | null) =>
     ({ ...base, headline, tone, sentence, running: false }) satisfies Summary;
@@ -74,8 +77,10 @@ export function summarise(job: JobState | null, transfer: TransferState, gone: s
   }
   const code = job?.status === 'failed' ? job.errorCode : transfer.phase === 'failed' ? transfer.code : null;
   if (code === 'cancelled') return ended('Cancelled', 'quiet', null);
-  if (job?.status === 'failed')
-    return ended('Failed', 'bad', job.errorMessage ?? 'Something went wrong; try again.');
+  if (job?.status === 'failed') {
+    const sentence = job.errorMessage ?? 'Something went wrong; try again.';
+    return { ...ended('Failed', 'bad', sentence), retryable: job.retryable };
+  }
   if (gone !== null) return ended('Gone', 'quiet', gone);
   if (transfer.phase === 'failed') {
     return { ...ended('Upload stopped', 'bad', transfer.message), resumable: job !== null };
@@ -114,11 +119,13 @@ const waitingWords = (job: JobState | null): string | null =>
 
 function waitingSentence(job: JobState | null): string | null {
   if (job?.waitingFor !== 'place') return null;
-  const { placeInLine } = job;
-  if (placeInLine === null) return 'Other videos are being worked on.';
-  return placeInLine === 1
-    ? 'Other videos are being worked on; this one is next.'
-    : `Other videos are being worked on; this one is number ${placeInLine} in line.`;
+  const { placeInLine, mayStartAt } = job;
+  const others = 'Other videos are being worked on';
+  if (placeInLine === null) return `${others}.`;
+  const place = placeInLine === 1 ? 'this one is next' : `this one is number ${placeInLine} in line`;
+  const seconds = mayStartAt ? (Date.parse(mayStartAt) - Date.now()) / 1000 : 0;
+  const start = seconds > 0 ? ` It may start in ${timeLeft(seconds).replace(' left', '')}.` : '';
+  return `${others}; ${place}.${start}`;
 }
 
 function paceWords({ speed, etaSeconds }: JobState): string | null {

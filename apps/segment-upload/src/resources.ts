@@ -23,7 +23,7 @@ export async function openResources(environment: Environment): Promise<Resources
     database,
     store: await openStore(environment, storeWatch(createLogger('segment-upload', environment.LOG_LEVEL))),
     queues: new QueueProducer(environment.REDIS_URL, 'segment-upload'),
-    facts: new FactPublisher(environment.REDIS_URL, 'segment-upload'),
+    facts: new FactPublisher(environment.REDIS_URL, 'segment-upload', database),
   };
 }
 

@@ -5,9 +5,10 @@ import { loadProfiles } from '#config';
 import { FactPublisher } from '#events';
 import type { ServiceContext } from '#http';
 import { storeWatch } from '#observability';
-import { openDataSource } from '#persistence';
+import { type DataSource, openDataSource } from '#persistence';
 import { QueueProducer } from '#queue';
 import { openStore } from '#storage';
+import { Company } from './company.js';
 import { Encoders } from './encoders/encoders.js';
 import { WorkerEncoders } from './encoders/worker-encoders.js';
 import { EndedJobs } from './ended-jobs.js';
@@ -53,10 +54,11 @@ export function transcodeModule({ environment, logger, name }: ServiceContext): 
       { provide: PRODUCER, useFactory: () => new QueueProducer(environment.REDIS_URL, name) },
       {
         provide: PUBLISHER,
-        useFactory: () =>
-          new FactPublisher(environment.REDIS_URL, name, (error) =>
+        useFactory: (database: DataSource) =>
+          new FactPublisher(environment.REDIS_URL, name, database, (error) =>
             logger.warn({ err: error }, 'a fact was not published'),
           ),
+        inject: [DATA_SOURCE],
       },
       {
         provide: DATA_SOURCE,
@@ -87,6 +89,7 @@ export function transcodeModule({ environment, logger, name }: ServiceContext): 
       SpanRunner,
       GrowthRepository,
       Indexer,
+      Company,
       SpanProcessor,
       Places,
       EndedJobs,

@@ -11,8 +11,8 @@ import { ScanProcessor } from './scan/scan.processor.js';
 import { CONTEXT } from './settings.js';
 import { Sweeper } from './sweep/sweeper.js';
 
-/** One for the rows and one for the objects, so that a long listing does not keep overdue sessions waiting. */
-const SWEEP_CONCURRENCY = 2;
+/** One for each part, so that a long listing does not keep overdue sessions waiting. */
+const SWEEP_CONCURRENCY = 3;
 /** The scanner's processors are the limit, not ours. */
 const SCAN_CONCURRENCY = 4;
 

@@ -1,4 +1,5 @@
 import { acceptedExtensions, type Environment, loadProfiles, type Profiles } from '#config';
+import type { QuotaRules } from '#work';
 import type { PaceLimits } from './chunks/pace.js';
 
 /** What the environment says about uploads (S3-04), in the units that the code uses. */
@@ -20,6 +21,7 @@ export class UploadSettings {
   readonly completeWaitMs: number;
   readonly pace: PaceLimits;
   readonly profiles: Profiles;
+  readonly quotas: QuotaRules;
 
   constructor(environment: Environment) {
     this.maxFileSize = environment.UPLOAD_MAX_FILE_SIZE;
@@ -32,6 +34,7 @@ export class UploadSettings {
     this.leaseSeconds = environment.LEASE_SECONDS;
     this.completeWaitMs = environment.UPLOAD_COMPLETE_WAIT_SECONDS * 1000;
     this.profiles = loadProfiles(environment);
+    this.quotas = environment;
     this.pace = {
       stallMs: environment.UPLOAD_STALL_SECONDS * 1000,
       minRate: environment.UPLOAD_MIN_BYTES_PER_SECOND,

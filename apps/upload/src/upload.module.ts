@@ -20,7 +20,6 @@ import { ProgressService } from './chunks/progress.service.js';
 import { SourceReader } from './chunks/source-reader.js';
 import { Connections } from './connections.js';
 import { Consumers } from './consumers.js';
-import { HandOver } from './dedup/hand-over.js';
 import { KnownController } from './dedup/known.controller.js';
 import { SharedWork } from './dedup/shared-work.js';
 import { DigestService } from './digest/digest.service.js';
@@ -32,6 +31,7 @@ import { MultipartController } from './multipart/multipart.controller.js';
 import { MultipartService } from './multipart/multipart.service.js';
 import { WholeFiles } from './multipart/whole-files.js';
 import { ProcessController } from './process/process.controller.js';
+import { Retention } from './retention/retention.js';
 import { Rows } from './rows.js';
 import { ScanProcessor } from './scan/scan.processor.js';
 import { ScanRows } from './scan/scan-rows.js';
@@ -67,11 +67,11 @@ export const uploadModule = (context: ServiceContext): DynamicModule => ({
     ...[Rows, SessionsRepository, ChunksRepository, JobsRepository, BatchesRepository],
     ...[CreationService, CompletionService, EndingService, SessionViews],
     ...[ChunkService, ChunkObjects, AdoptionService, SourceReader],
-    ...[SharedWork, HandOver],
+    SharedWork,
     ...[MultipartService, WholeFiles, IndexedChunks],
     BatchService,
     ...[ScanRows, ScanProcessor],
-    ...[SweepSchedule, Consumers, Journal],
+    ...[SweepSchedule, Consumers, Journal, Retention],
     ...tusProviders(context),
   ],
 });
@@ -101,7 +101,7 @@ function outside(context: ServiceContext): Provider[] {
       useFactory: (queues: QueueProducer, database: DataSource) =>
         new Announcer(
           queues,
-          new FactPublisher(environment.REDIS_URL, name, (error) =>
+          new FactPublisher(environment.REDIS_URL, name, database, (error) =>
             logger.warn({ err: error }, 'a fact was not published'),
           ),
           logger,
@@ -147,12 +147,13 @@ function withLogger({ environment, logger }: ServiceContext): Provider[] {
         partials: PartialsService,
         store: ObjectStore,
         queues: QueueProducer,
+        retention: Retention,
       ) =>
         new Sweeper({
-          ...{ rows, ending, completion, partials, store, queues, logger },
+          ...{ rows, ending, completion, partials, store, queues, retention, logger },
           everyMs: environment.SWEEP_INTERVAL_SECONDS * 1000,
         }),
-      inject: [Rows, EndingService, CompletionService, PartialsService, STORE, QueueProducer],
+      inject: [Rows, EndingService, CompletionService, PartialsService, STORE, QueueProducer, Retention],
     },
   ];
 }

@@ -1,6 +1,7 @@
 import type { CreateSessionData, CreateSessionRequest, ProfileName, SessionData } from '#contracts';
 import { aborted, SluiceClientError } from './errors.js';
 import { hashIfKnown } from './known.js';
+import { checkFile, type FileLimits, SERVICE_LIMITS } from './limits.js';
 import { cutRanges, inOrder, type SendOrder } from './ranges.js';
 import { sendRanges } from './sender.js';
 import type { UploadSource } from './source.js';
@@ -9,7 +10,14 @@ import { Transport } from './transport.js';
 export interface SluiceClientOptions {
   /** Base URL of the upload service. */
   uploadUrl: string;
+  /** Asked before each request, so that a token may be renewed in the middle of a file; null: none is sent. */
+  getToken?: (() => Promise<string | null> | string | null) | undefined;
   fetch?: typeof fetch;
+  /**
+   * What a file must be before a session is opened for it (S2-01). By default its type, where it has one, and
+   * its least size are checked here, and what the service is configured to take by the service; null: nothing here.
+   */
+  limits?: FileLimits | null;
 }
 
 export interface UploadProgress {
@@ -69,8 +77,16 @@ const ROUNDS = 1000;
 export class SluiceClient {
   private readonly transport: Transport;
 
-  constructor({ uploadUrl, fetch = globalThis.fetch }: SluiceClientOptions) {
-    this.transport = new Transport(uploadUrl, (input, init) => fetch(input, init));
+  private readonly limits: FileLimits | null;
+
+  constructor({
+    uploadUrl,
+    getToken,
+    fetch = globalThis.fetch,
+    limits = SERVICE_LIMITS,
+  }: SluiceClientOptions) {
+    this.limits = limits;
+    this.transport = new Transport(uploadUrl, (input, init) => fetch(input, init), getToken);
   }
 
   createSession(session: NewSession, signal?: AbortSignal): Promise<CreateSessionData> {
@@ -153,6 +169,7 @@ export class SluiceClient {
       options.onSession?.(session);
       return { id: session.session_id, chunkSize: options.chunkSize ?? DEFAULT_CHUNK_SIZE };
     }
+    if (this.limits) checkFile(source, this.limits);
     const fileHash = await this.hashOf(source, options);
     const session = await this.createSession(
       {

@@ -3,22 +3,22 @@ import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { SluiceClientError } from './errors.js';
+import { notAFile, unreadable } from './node-put.js';
 import type { UploadSource } from './source.js';
+
+export { type PutFileOptions, type PutFileResult, putFile } from './node-put.js';
 
 const HASHED_AT_ONCE = 1024 * 1024;
 
 /**
  * A file on disk. It is opened for each range and closed again, so that nothing stays open whatever
- * happens to the upload (S2-05). Throws `bad_source` when it is not there or not a file (S2-01).
+ * happens to the upload (S2-05). Throws `file_not_found`, `file_unreadable` or `not_a_file` (S2-01).
  */
 export async function fileSource(path: string): Promise<UploadSource> {
   const stats = await stat(path).catch((error: unknown) => {
-    throw new SluiceClientError('bad_source', `${path} cannot be read; check its name and your rights.`, {
-      cause: error,
-    });
+    throw unreadable(path, error);
   });
-  if (!stats.isFile()) throw new SluiceClientError('bad_source', `${path} is not a file; name a video file.`);
+  if (!stats.isFile()) throw notAFile(path);
   return {
     name: basename(path),
     size: stats.size,

@@ -14,7 +14,11 @@ export interface TransportRequest {
 const ATTEMPTS = 3;
 const FIRST_DELAY_MS = 300;
 /** Asking again can help with these; a broken chunk is sent again because it may have broken on its way. */
-const RETRYABLE_CODES = new Set(['network', 'chunk_incomplete', 'upload_too_slow', 'chunk_hash_mismatch']);
+const RETRYABLE_CODES = new Set([
+  ...['network', 'chunk_incomplete', 'upload_too_slow', 'chunk_hash_mismatch', 'rate_limited'],
+]);
+/** Whoever is told to come back later than that is told so by the error. */
+const LONGEST_WAIT_MS = 30_000;
 
 /** One JSON request and its answer; three attempts with growing pauses where trying again can help (S0-14). */
 export class Transport {
@@ -23,6 +27,7 @@ export class Transport {
   constructor(
     uploadUrl: string,
     private readonly fetch: typeof globalThis.fetch,
+    private readonly getToken: () => Promise<string | null> | string | null = () => null,
   ) {
     this.base = uploadUrl.replace(/\/+$/, '');
   }
@@ -35,7 +40,8 @@ export class Transport {
       } catch (error) {
         if (request.signal?.aborted) throw aborted(error);
         if (attempt >= (request.attempts ?? ATTEMPTS) || !isRetryable(error)) throw error;
-        await pause(FIRST_DELAY_MS * 3 ** (attempt - 1) * (0.75 + Math.random() / 2), request.signal);
+        const growing = FIRST_DELAY_MS * 3 ** (attempt - 1) * (0.75 + Math.random() / 2);
+        await pause(Math.max(growing, toldToWait(error)), request.signal);
       }
     }
   }
@@ -43,10 +49,15 @@ export class Transport {
   private async once<T>({ method, path, body, headers, signal }: TransportRequest): Promise<T> {
     let response: Response;
     let text: string;
+    const token = await this.getToken();
     try {
       response = await this.fetch(`${this.base}${path}`, {
         method,
-        headers: { accept: 'application/json', ...headers },
+        headers: {
+          accept: 'application/json',
+          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
         ...(body === undefined ? {} : { body }),
         ...(signal ? { signal } : {}),
       });
@@ -99,6 +110,12 @@ function toError(status: number, answer: Answer | null): SluiceClientError {
 
 function isRetryable(error: unknown): boolean {
   return error instanceof SluiceClientError && (error.status >= 500 || RETRYABLE_CODES.has(error.code));
+}
+
+/** Of 429: `Retry-After`, which stands in the problem too, since a page may not read every header. */
+function toldToWait(error: unknown): number {
+  const seconds = error instanceof SluiceClientError ? Number(error.details?.retry_after ?? 0) : 0;
+  return Math.min(LONGEST_WAIT_MS, (Number.isFinite(seconds) ? seconds : 0) * 1000);
 }
 
 /** Resolves after `ms`, or rejects at once when the signal is aborted. */

@@ -30,8 +30,22 @@ export function loadEnvironment(source: NodeJS.ProcessEnv = process.env): Enviro
           c.includes(error.property) ? c : `${error.property}: ${c}`,
         ),
   );
+  problems.push(...openToOthers(environment));
   if (problems.length > 0) throw new ConfigError(problems);
   return environment;
+}
+
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+
+/** Only this machine reaches the service. */
+export const isLoopback = ({ BIND_ADDRESS }: Pick<Environment, 'BIND_ADDRESS'>): boolean =>
+  LOOPBACK.has(BIND_ADDRESS);
+
+function openToOthers(environment: Environment): string[] {
+  if (isLoopback(environment) || environment.AUTH_MODE !== 'open') return [];
+  return [
+    `AUTH_MODE=open serves everybody who reaches BIND_ADDRESS=${environment.BIND_ADDRESS}; set AUTH_MODE=keys, or listen on 127.0.0.1`,
+  ];
 }
 
 export const ENVIRONMENT_KEYS: string[] = Object.keys(new Environment());

@@ -11,10 +11,12 @@ import {
   MinLength,
   ValidateIf,
 } from 'class-validator';
-import { ENCODER_PRESETS, type EncoderPreset, PROFILE_NAME, QUALITIES } from '#contracts';
+import { ENCODER_PRESETS, type EncoderPreset, PROFILE_NAME, QUALITIES, WEBHOOK_LANES } from '#contracts';
+import { IsNetworks } from './networks.js';
 
 const isS3 = ({ STORAGE_DRIVER }: { STORAGE_DRIVER?: unknown }) => STORAGE_DRIVER === 's3';
 const NAMES = QUALITIES.join('|');
+const PASSWORD = /^(.{12,200})?$/;
 const notS3 = (environment: { STORAGE_DRIVER?: unknown }) => !isS3(environment);
 
 /**
@@ -71,13 +73,27 @@ export class Environment {
   @Type(() => Number) @IsInt() @Min(0) @Max(65535) GATEWAY_PORT = 4100;
   /** Host at which other services reach this process; a pod's IP on Kubernetes. */
   @IsString() ADVERTISED_HOST = '127.0.0.1';
+  /** `open`: nobody is asked who they are, on loopback only. `keys`: every request shows an API key or an upload token. */
+  @IsIn(['open', 'keys'])
+  AUTH_MODE: 'open' | 'keys' = 'open';
+  /** Media: `true` plays signed addresses (and what a key or token reaches), `false` everybody, `auto` signs where AUTH_MODE is keys. */
+  @IsIn(['auto', 'true', 'false']) PLAYBACK_SIGNED = 'auto';
+  /** A signed address is good for at least so long, and less than twice that. */
+  @Type(() => Number) @IsInt() @Min(1) @Max(31_536_000) PLAYBACK_TTL_SECONDS = 21_600;
   /** Comma-separated host names (without port) that requests may name; loopback names are always allowed on loopback. */
   @IsString() ALLOWED_HOSTS = '';
   /** Comma-separated origins (scheme://host:port) whose pages may call us. */
   @IsString() ALLOWED_ORIGINS = '';
+  /** Requests of one address, and of one key; media are not counted; 0: no limit. A sixth of it may come at once. */
+  @Type(() => Number) @IsInt() @Min(0) RATE_LIMIT_ADDRESS_PER_MINUTE = 1200;
+  @Type(() => Number) @IsInt() @Min(0) RATE_LIMIT_KEY_PER_MINUTE = 6000;
+  /** Requests of one address that bring a file's bytes. */
+  @Type(() => Number) @IsInt() @Min(0) RATE_LIMIT_CHUNKS_PER_MINUTE = 6000;
   /** Base URLs as a browser sees them. Empty: made from the port on loopback. */
   @IsString() PUBLIC_UPLOAD_URL = '';
   @IsString() PUBLIC_GATEWAY_URL = '';
+  /** Until the answer to an ordinary request begins; streams, uploads and events last as long as they do (S1-10). */
+  @Type(() => Number) @IsNumber() @Min(0.1) REQUEST_TIMEOUT_SECONDS = 60;
   /** Signs requests between services; at least 32 characters, the same for all of them. */
   @IsString()
   @MinLength(32, { message: 'INTERNAL_SECRET must have at least 32 characters' })
@@ -95,6 +111,10 @@ export class Environment {
   /** 60 KiB in a minute: a phone with one bar does that, somebody who only holds the connection does not. */
   @Type(() => Number) @IsInt() @Min(0) UPLOAD_MIN_BYTES_PER_SECOND = 1024;
   @IsIn(['true', 'false']) ENABLE_DEDUPLICATION = 'true';
+  /** What each tenant may have of it, where its own row does not say (docs/operations.md, Tenants); 0: as much as there is. */
+  @Type(() => Number) @IsInt() @Min(0) QUOTA_BYTES_STORED = 0;
+  @Type(() => Number) @IsInt() @Min(0) QUOTA_MINUTES_PER_MONTH = 0;
+  @Type(() => Number) @IsInt() @Min(0) QUOTA_OPEN_SESSIONS = 0;
   /** So long a request that ends a file waits for its SHA-256; then it answers, and the file is completed by itself. */
   @Type(() => Number) @IsNumber() @Min(0) @Max(50) UPLOAD_COMPLETE_WAIT_SECONDS = 20;
 
@@ -126,6 +146,8 @@ export class Environment {
   @Type(() => Number) @IsInt() @Min(1) @Max(10) DEFAULT_PROCESSING_PRIORITY = 5;
   /** Videos of the whole deployment that are worked on at once; the others wait, the most urgent first (S3-04). */
   @Type(() => Number) @IsInt() @Min(1) @Max(10_000) PROCESSING_MAX_CONCURRENT_JOBS = 5;
+  /** Waiting for so long counts as one step of priority, for the first in each line (docs/model.md, Places). */
+  @Type(() => Number) @IsInt() @Min(1) @Max(86_400) PRIORITY_AGEING_SECONDS = 300;
   /** ffmpeg runs that encode at once in one transcode process. */
   @Type(() => Number) @IsInt() @Min(1) @Max(256) SPAN_CONCURRENCY = 2;
   /** Copied rungs and audio tracks at once in one transcode process. */
@@ -175,6 +197,20 @@ export class Environment {
   @Type(() => Number) @IsNumber() @Min(0.1) FFMPEG_STALL_GRACE_SECONDS = 30;
   @Type(() => Number) @IsNumber() @Min(0.1) FFMPEG_STALL_SECONDS = 90;
 
+  // Webhooks
+  /** Receivers in networks that are not public: all of them, none, or these. */
+  @IsNetworks() WEBHOOK_ALLOW_PRIVATE = 'false';
+  @Type(() => Number) @IsNumber() @Min(0.1) @Max(60) WEBHOOK_TIMEOUT_SECONDS = 15;
+  /** Messages on their way to one endpoint at once, from all gateways. */
+  @Type(() => Number) @IsInt() @Min(1) @Max(WEBHOOK_LANES) WEBHOOK_CONCURRENCY = 4;
+  /** Before the second attempt; each pause after it is about three times what has passed, up to 4 h. */
+  @Type(() => Number) @IsNumber() @Min(0.01) @Max(3600) WEBHOOK_RETRY_SECONDS = 5;
+  @Type(() => Number) @IsNumber() @Min(0.0001) @Max(720) WEBHOOK_RETRY_HOURS = 24;
+  /** An endpoint that has taken nothing for so long is sent nothing any more. */
+  @Type(() => Number) @IsNumber() @Min(0.00001) WEBHOOK_DISABLE_DAYS = 5;
+  /** What was delivered or given up is forgotten after that. */
+  @Type(() => Number) @IsNumber() @Min(0.00001) WEBHOOK_RETENTION_DAYS = 30;
+
   // Recovery
   @Type(() => Number) @IsNumber() @Min(0.2) QUEUE_LOCK_SECONDS = 5;
   @Type(() => Number) @IsNumber() @Min(0.2) LEASE_SECONDS = 8;
@@ -183,10 +219,40 @@ export class Environment {
   @Type(() => Number) @IsNumber() @Min(0.1) SWEEP_INTERVAL_SECONDS = 60;
   @Type(() => Number) @IsNumber() @Min(0) SHUTDOWN_GRACE_SECONDS = 30;
 
+  // The operator's pages (/admin/…): two people with a name and a password each
+  @Matches(/^[^:]{1,64}$/, { message: 'ADMIN_USER must be a name without a colon' }) ADMIN_USER = 'admin';
+  /** Empty: open on loopback where nobody is asked who they are, closed elsewhere. */
+  @Matches(PASSWORD, { message: 'ADMIN_PASSWORD must have 12 to 200 characters' }) ADMIN_PASSWORD = '';
+  @Matches(/^[^:]{1,64}$/, { message: 'ADMIN_VIEWER_USER must be a name without a colon' })
+  ADMIN_VIEWER_USER = 'viewer';
+  /** Of those who may look and change nothing. */
+  @Matches(PASSWORD, { message: 'ADMIN_VIEWER_PASSWORD must have 12 to 200 characters' })
+  ADMIN_VIEWER_PASSWORD = '';
+
+  // Traces (OpenTelemetry)
+  /** OTLP over HTTP. Empty: nothing is traced. */
+  @Matches(/^(https?:\/\/[^?#]+)?$/, {
+    message: 'OTEL_EXPORTER_OTLP_ENDPOINT must be a http:// or https:// URL',
+  })
+  OTEL_EXPORTER_OTLP_ENDPOINT = '';
+  @IsString() OTEL_EXPORTER_OTLP_HEADERS = '';
+  /** Share of traces that are kept. */
+  @Type(() => Number) @IsNumber() @Min(0) @Max(1) OTEL_TRACES_SAMPLER_ARG = 1;
+
+  // How long things are kept (S1-06)
+  /** Rows of ended jobs and their events; media of completed ones stays. */
+  @Type(() => Number) @IsNumber() @Min(0) JOB_RETENTION_DAYS = 7;
+  @Type(() => Number) @IsNumber() @Min(0.0001) RETENTION_INTERVAL_HOURS = 24;
+  /** Sources of ended jobs, and what a failed one has made: so long it can be tried again. */
+  @Type(() => Number) @IsNumber() @Min(0) SOURCE_RETENTION_HOURS = 24;
+
   // Live progress
   @IsIn(['true', 'false']) WEBSOCKET_ENABLED = 'true';
   @Type(() => Number) @IsInt() @Min(1) WEBSOCKET_HEARTBEAT_INTERVAL = 30;
-  /** Behind a proxy that sets X-Forwarded-For. */
-  @IsIn(['true', 'false']) TRUST_PROXY = 'false';
+  /** Proxies whose X-Forwarded-For is believed: `true` for those on private networks, or addresses and networks with commas. */
+  @Matches(/^(true|false|[0-9a-f.:/]+(, ?[0-9a-f.:/]+)*)$/i, {
+    message: 'TRUST_PROXY must be true, false, or addresses and networks of proxies with commas',
+  })
+  TRUST_PROXY = 'false';
   @IsOptional() @IsString() SERVICE_VERSION?: string;
 }

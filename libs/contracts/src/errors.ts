@@ -13,8 +13,11 @@ export const ERROR_KINDS = {
   precondition: { status: 412, retryable: false },
   too_large: { status: 413, retryable: false },
   unsupported: { status: 415, retryable: false },
+  headers: { status: 431, retryable: false },
   range: { status: 416, retryable: false },
   mismatch: { status: 422, retryable: true },
+  /** With Retry-After. */
+  too_many: { status: 429, retryable: true },
   /** The tus protocol's own status. */
   checksum: { status: 460, retryable: true },
   unavailable: { status: 503, retryable: true },
@@ -36,8 +39,18 @@ const ERRORS = {
   method_not_allowed: 'invalid',
   unsupported_media_type: 'unsupported',
   body_too_large: 'too_large',
+  headers_too_large: 'headers',
+  request_timeout: 'timeout',
   unavailable: 'unavailable',
   internal: 'internal',
+  // who may do what
+  unauthenticated: 'unauthorized',
+  credentials_invalid: 'unauthorized',
+  scope_missing: 'forbidden',
+  key_not_found: 'not_found',
+  upload_not_allowed: 'forbidden',
+  rate_limited: 'too_many',
+  quota_exceeded: 'forbidden',
   // uploads
   invalid_filename: 'invalid',
   invalid_options: 'invalid',
@@ -100,6 +113,14 @@ const ERRORS = {
   storyboard_failed: 'internal',
   download_failed: 'internal',
   ts_not_made: 'internal',
+  // what is asked of jobs
+  job_open: 'conflict',
+  job_ended: 'conflict',
+  job_not_failed: 'conflict',
+  quarantined: 'conflict',
+  file_known: 'conflict',
+  source_gone: 'gone',
+  quarantine_not_found: 'not_found',
   // segments and media
   segment_not_found: 'not_found',
   segment_checksum_mismatch: 'mismatch',
@@ -109,6 +130,12 @@ const ERRORS = {
   not_playable_yet: 'not_found',
   range_not_satisfiable: 'range',
   object_not_found: 'not_found',
+  // webhooks
+  webhook_not_found: 'not_found',
+  delivery_not_found: 'not_found',
+  webhook_url_refused: 'invalid',
+  webhook_disabled: 'conflict',
+  too_many_webhooks: 'conflict',
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -8,6 +8,7 @@ import {
   type RenditionName,
   VOD_MULTIVARIANT,
 } from './media.js';
+import type { Stage } from './stages.js';
 
 /** S3-11. The same names on Socket.IO, in `progress_events.type` and on the Redis stream. */
 export const EVENT_TYPES = [
@@ -26,16 +27,21 @@ export const EVENT_TYPES = [
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
-/** S1-04. In order; a job's stage and progress never go back. */
-export const STAGES = [
-  'uploading',
-  'transcoding',
-  'validation',
-  'packaging',
-  'storage',
-  'completed',
-] as const;
-export type Stage = (typeof STAGES)[number];
+/** What an event looks like: grows with every change that a reader of the version before would misread. */
+export const EVENT_VERSIONS: Record<EventType, number> = {
+  upload_started: 1,
+  upload_progress: 1,
+  upload_completed: 1,
+  upload_failed: 1,
+  processing_initiated: 1,
+  processing_progress: 1,
+  processing_completed: 1,
+  processing_failed: 1,
+  duplicate_detected: 1,
+  session_expired: 1,
+  error: 1,
+  heartbeat: 1,
+};
 
 export const JOB_STATUSES = ['pending', 'processing', 'completed', 'failed'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
@@ -109,13 +115,24 @@ export const finishedPlayback = (
  */
 export interface Fact {
   event_type: EventType;
+  /** Of the event type, see EVENT_VERSIONS. */
+  version: number;
+  /**
+   * Of a durable fact, as it reaches a client: a whole number as text, which grows with every durable fact
+   * of the tenant, in the order of their commits. Who gives it as the last one seen gets what came after it.
+   */
+  id?: string;
   job_id: string;
   session_id: string | null;
   seq: number;
+  /** `seq` of the durable fact before this one, 0 for the first; of stored facts. */
+  previous?: number;
   /** True when the fact has a row of its own and is replayed in order. */
   durable: boolean;
   /** ISO 8601, the database's clock. */
   timestamp: string;
+  /** Of the job, as of this fact. */
+  status?: JobStatus;
   progress_percentage?: number;
   stage?: Stage;
   message?: string;
@@ -141,17 +158,21 @@ export const FACTS_STREAM = 'sluice:facts';
 /** The stream is for speed; rows answer what it no longer holds. */
 export const FACTS_STREAM_MAX_LENGTH = 10_000;
 
-/** Socket.IO, client → gateway: `subscribe` with one of the two ids; acknowledged with SubscribeAck. */
-export interface SubscribeRequest {
-  session_id?: string;
-  job_id?: string;
-}
-export type SubscribeAck = { ok: true; snapshot: JobView } | { ok: false; code: ErrorCode; message: string };
-/** Sent right after a successful subscribe, before any later fact: the state as of `seq`. */
-export const SNAPSHOT_EVENT = 'snapshot';
-
 /** What a job that nobody works on yet waits for: the rest of its file, the scanner, one of the places (S3-04). */
 export type WaitingFor = 'upload' | 'scan' | 'place';
+
+/** Why a job failed. */
+export interface JobFailure {
+  code: ErrorCode;
+  /** A sentence for whoever has sent the file. */
+  message: string;
+  stage: Stage;
+  failed_at: string;
+  /** What is needed for `POST /jobs/:id/retry` is kept. */
+  retryable: boolean;
+  /** For operators; null for all others. */
+  detail: Record<string, unknown> | null;
+}
 
 /** `GET /jobs/:id` (S1-02) and the snapshot of a late joiner. Dates are ISO 8601. */
 export interface JobView {
@@ -175,7 +196,11 @@ export interface JobView {
     created_at: string;
   }[];
   // Beyond S1-02:
+  tenant_id: string;
+  priority: number;
   session_id: string | null;
+  batch_id: string | null;
+  user_id: string | null;
   filename: string | null;
   seq: number;
   bytes_received: number;
@@ -185,6 +210,11 @@ export interface JobView {
   waiting_for: WaitingFor | null;
   /** Of those that wait for a place, by priority and age; 1 is next. Null for others. */
   place_in_line: number | null;
+  /** Why it waits, in a sentence; null where it does not. */
+  waiting_message: string | null;
+  /** When it may get a place, as far as those that have one say; null while nobody can know. */
+  may_start_at: string | null;
+  failure: JobFailure | null;
   /** Seconds of video stored in a second, over all workers; null while nobody can know. */
   speed: number | null;
   /** Seconds until all renditions are stored; null while nobody can know, as of work that waits. */

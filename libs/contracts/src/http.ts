@@ -172,4 +172,6 @@ export interface PublicConfig {
   max_file_size: number;
   max_chunk_size: number;
   allowed_extensions: string[];
+  /** Every request must show an API key or an upload token. */
+  needs_token: boolean;
 }

@@ -79,11 +79,20 @@ export class CleanupPayload {
   @IsOptional() @IsArray() @IsUUID('all', { each: true }) sessionIds?: string[];
 }
 
-export const SWEEP_PARTS = ['sessions', 'objects'] as const;
+export const SWEEP_PARTS = ['sessions', 'objects', 'retention'] as const;
 
-/** Find what dead processes and absent clients left of uploads: rows by a schedule, objects now and then. */
+/** Find what dead processes and absent clients left of uploads: rows by a schedule, objects now and then; and what was kept for long enough. */
 export class SweepPayload {
   @IsIn(SWEEP_PARTS) part: (typeof SWEEP_PARTS)[number];
+}
+
+/** Lanes of one endpoint at most: as many messages are on their way to it at once. */
+export const WEBHOOK_LANES = 32;
+
+/** Send what is due to an endpoint, one message after the other. */
+export class WebhookPayload {
+  @IsUUID() endpointId: string;
+  @IsInt() @Min(0) @Max(WEBHOOK_LANES - 1) lane: number;
 }
 
 export const QUEUES = {
@@ -99,6 +108,7 @@ export const QUEUES = {
   cleanup: CleanupPayload,
   scan: ScanPayload,
   sweep: SweepPayload,
+  webhook: WebhookPayload,
 } as const;
 
 export type QueueName = keyof typeof QUEUES;
@@ -118,6 +128,7 @@ export const queueJobId = {
   cleanup: (p: CleanupPayload) => `cleanup-${p.assetId}`,
   scan: (p: ScanPayload) => `scan-${p.jobId}`,
   sweep: (p: SweepPayload) => `sweep-${p.part}`,
+  webhook: (p: WebhookPayload) => `webhook-${p.endpointId}-${p.lane}`,
 } satisfies { [Q in QueueName]: (payload: QueuePayload<Q>) => string };
 
 /** Places within one priority; eleven times this stays below 2^21, the most that BullMQ takes. */

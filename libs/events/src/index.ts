@@ -1,3 +1,4 @@
+export * from './deliveries.js';
 export * from './fail-job.js';
 export * from './job-ended.js';
 export * from './publisher.js';

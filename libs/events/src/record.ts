@@ -1,14 +1,17 @@
 import type { EntityManager } from 'typeorm';
-import type {
-  ErrorCode,
-  EventType,
-  Fact,
-  JobStatus,
-  Playback,
-  RenditionProgress,
-  Stage,
-  TenantFact,
+import {
+  type ErrorCode,
+  EVENT_VERSIONS,
+  type EventType,
+  type Fact,
+  type JobStatus,
+  type Playback,
+  type RenditionProgress,
+  STAGES,
+  type Stage,
+  type TenantFact,
 } from '#contracts';
+import { addDeliveries } from './deliveries.js';
 
 export interface FactInput {
   type: EventType;
@@ -38,8 +41,8 @@ interface UpdatedJob {
   now: Date;
 }
 
-const STAGE_RANK = `array_position(ARRAY['uploading','transcoding','validation','packaging','storage','completed'], %)`;
-const rank = (expression: string) => STAGE_RANK.replace('%', expression);
+const STAGE_LIST = STAGES.map((stage) => `'${stage}'`).join(',');
+const rank = (expression: string) => `array_position(ARRAY[${STAGE_LIST}], ${expression})`;
 
 /**
  * Takes the next number of the job under its row lock, so that ids are in commit order, moves stage
@@ -53,7 +56,8 @@ export async function recordFact(
   input: FactInput,
 ): Promise<TenantFact | null> {
   const [rows] = (await manager.query(
-    `WITH before AS (SELECT id, stage AS old_stage, progress AS old_progress FROM jobs WHERE id = $1 FOR UPDATE)
+    `WITH before AS (
+       SELECT id, stage AS old_stage, progress AS old_progress, last_seq AS old_seq FROM jobs WHERE id = $1 FOR UPDATE)
      UPDATE jobs SET
        stage = CASE WHEN ${rank('$2::text')} > ${rank('jobs.stage')} THEN $2::text ELSE jobs.stage END,
        progress = GREATEST(jobs.progress, $3::smallint),
@@ -63,7 +67,7 @@ export async function recordFact(
        updated_at = now()
      FROM before WHERE jobs.id = before.id AND ($4::boolean OR jobs.status IN ('pending', 'processing'))
      RETURNING jobs.tenant_id, jobs.last_seq, jobs.stage, jobs.progress, jobs.status, now() AS now,
-       (jobs.last_seq > (SELECT COALESCE(MAX(seq), 0) FROM progress_events WHERE job_id = jobs.id)) AS stored,
+       jobs.last_seq > old_seq AS stored,
        (SELECT id FROM upload_sessions WHERE job_id = jobs.id ORDER BY created_at LIMIT 1) AS session_id`,
     [jobId, input.stage ?? null, input.progress ?? 0, input.durable],
   )) as [(UpdatedJob & { stored: boolean })[], number];
@@ -71,11 +75,13 @@ export async function recordFact(
   if (!job) return null;
   const fact: Fact = {
     event_type: input.type,
+    version: EVENT_VERSIONS[input.type],
     job_id: jobId,
     session_id: job.session_id,
     seq: job.last_seq,
     durable: input.durable,
     timestamp: job.now.toISOString(),
+    status: job.status,
     stage: job.stage,
     progress_percentage: job.progress,
     ...(input.message === undefined ? {} : { message: input.message }),
@@ -90,9 +96,12 @@ export async function recordFact(
     ...(input.etaSeconds === undefined ? {} : { eta_seconds: input.etaSeconds }),
   };
   if (job.stored) {
-    await manager.query(
+    // A statement of its own: it sees what was committed while the first one waited for the row's lock.
+    const [stored] = (await manager.query(
       `INSERT INTO progress_events (job_id, seq, tenant_id, session_id, type, durable, stage, progress, message, payload)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb || jsonb_build_object('previous',
+         (SELECT COALESCE(max(seq), 0) FROM progress_events WHERE job_id = $1 AND seq < $2 AND durable)))
+       RETURNING (payload ->> 'previous')::bigint AS previous`,
       [
         jobId,
         job.last_seq,
@@ -105,7 +114,9 @@ export async function recordFact(
         input.message ?? null,
         JSON.stringify(fact),
       ],
-    );
+    )) as { previous: number }[];
+    if (stored) fact.previous = stored.previous;
   }
+  await addDeliveries(manager, { tenant_id: job.tenant_id, fact });
   return { tenant_id: job.tenant_id, fact };
 }

@@ -23,7 +23,7 @@ export async function endWaiting(manager: EntityManager, jobId: string): Promise
   if (waiting.length === 0) return [];
   const [rows] = (await manager.query(
     `UPDATE jobs SET status = w.status, result = w.result, error_code = w.error_code,
-       error_message = w.error_message, completed_at = now(), updated_at = now()
+       error_message = w.error_message, error_detail = w.error_detail, completed_at = now(), updated_at = now()
      FROM jobs w WHERE w.id = $1 AND w.status IN ('completed', 'failed') AND jobs.id = ANY($2)
      RETURNING w.status, w.asset_id, w.result, w.error_code, w.error_message`,
     [jobId, waiting.map(({ id }) => id)],

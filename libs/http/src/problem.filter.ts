@@ -14,7 +14,10 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     const error = toSluiceError(exception);
     if (error.status >= 500) {
-      this.logger.error({ err: exception, request_id: request.id, url: request.url }, error.message);
+      this.logger.error(
+        { err: exception, request_id: request.id, url: request.routeOptions.url },
+        error.message,
+      );
     }
     if (reply.raw.headersSent || reply.raw.destroyed) {
       reply.raw.destroy();
@@ -28,7 +31,8 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, thrown
   const error = thrown.code === 'body_too_large' ? bodyTooLarge(request, thrown) : thrown;
   // A body that we did not read to its end would be taken for the next request.
   if (hasBody(request) && !request.raw.readableEnded) reply.header('connection', 'close');
-  if (error.status === 503) reply.header('retry-after', '2');
+  const retryAfter = error.status === 503 ? 2 : error.details?.retry_after;
+  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter));
   void reply
     .code(error.status)
     .type('application/problem+json')

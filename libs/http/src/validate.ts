@@ -1,5 +1,5 @@
 import { plainToInstance } from 'class-transformer';
-import { validateSync } from 'class-validator';
+import { type ValidationError, validateSync } from 'class-validator';
 import { SluiceError } from '#contracts';
 
 /** Parses what a stranger sent into a DTO, or throws `validation_failed` with one sentence that names every problem. */
@@ -8,12 +8,16 @@ export function parseBody<T extends object>(type: new () => T, body: unknown): T
     throw new SluiceError('bad_request', 'A JSON object is expected as the body.');
   }
   const value = instanceOf(type, body);
-  const problems = validateSync(value, { whitelist: true, forbidNonWhitelisted: true }).flatMap((error) =>
-    Object.values(error.constraints ?? {}),
-  );
+  const problems = validateSync(value, { whitelist: true, forbidNonWhitelisted: true }).flatMap(problemsOf);
   if (problems.length > 0) throw new SluiceError('validation_failed', `${problems.join('; ')}.`);
   return value;
 }
+
+/** Of what a body holds, too. */
+const problemsOf = ({ constraints, children }: ValidationError): string[] => [
+  ...Object.values(constraints ?? {}),
+  ...(children ?? []).flatMap(problemsOf),
+];
 
 function instanceOf<T extends object>(type: new () => T, body: object): T {
   try {

@@ -37,7 +37,11 @@ export async function launch(options: LaunchOptions): Promise<number> {
     screen.print('Starting …');
     const urls = await startAll(options, { registry, started, stop, say: screen.print });
     await writeFile(join(options.home, 'url'), urls.publicUrl);
+    // For scripts/sluice.mjs; like the secret it is for this home's owner alone.
+    await writeFile(join(options.home, 'running.json'), JSON.stringify(urls.environment), { mode: 0o600 });
     screen.print(urls.publicUrl);
+    if (urls.isOpen)
+      screen.print('Open: nobody is asked who they are; only this machine reaches it (AUTH_MODE).');
     let followed = true;
     if (options.files.length > 0) {
       // Only now: most starts have no files and need not wait for what following loads.
@@ -59,7 +63,7 @@ export async function launch(options: LaunchOptions): Promise<number> {
     status = INTERRUPTED[String((stop.signal.reason as Error).message)] ?? 1;
   }
   await stopAll(started);
-  await rm(join(options.home, 'url'), { force: true });
+  for (const file of ['url', 'running.json']) await rm(join(options.home, file), { force: true });
   screen.close();
   release();
   return status;

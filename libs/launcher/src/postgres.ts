@@ -47,7 +47,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const url = (database: string) =>
     `postgres://sluice:${options.password}@127.0.0.1:${options.port}/${database}`;
   try {
-    await waitUntil(() => query(url('postgres'), 'SELECT 1'), {
+    await waitUntil(() => query(url('postgres'), 'SELECT 1', [], PROBE_MS), {
       what: 'Postgres to take queries',
       timeoutMs: 60_000,
       intervalMs: 30,
@@ -68,13 +68,19 @@ export async function ensureDatabase(adminUrl: string, name: string): Promise<vo
   if (found.length === 0) await query(adminUrl, `CREATE DATABASE "${name}"`);
 }
 
+/** Of a server that may not be there yet, which is asked again. */
+const PROBE_MS = 2000;
+/** A busy machine takes seconds until it lets Postgres answer. */
+const CONNECT_MS = 30_000;
+
 /** One statement on a connection of its own. */
 export async function query(
   url: string,
   sql: string,
   values: unknown[] = [],
+  connectMs = CONNECT_MS,
 ): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectMs });
   client.on('error', () => undefined);
   try {
     await client.connect();

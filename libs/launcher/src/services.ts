@@ -14,6 +14,12 @@ const PORTS: Record<ServiceName, { key: string; preferred: number }> = {
 };
 /** From the table above: the contracts' own list would load every validator before anything is started. */
 export const SERVICES = Object.keys(PORTS) as ServiceName[];
+/** Keys that lead a command to the same database, queues, objects and services. */
+const CHOSEN = new Set([
+  ...['DATABASE_URL', 'REDIS_URL', 'STORAGE_DIR', 'SCRATCH_DIR', 'INTERNAL_SECRET'],
+  ...['PUBLIC_UPLOAD_URL', 'PUBLIC_GATEWAY_URL', 'ALLOWED_ORIGINS'],
+  ...Object.values(PORTS).map(({ key }) => key),
+]);
 const STOP_WITHIN_MS = 10_000;
 
 export interface ServicesOptions {
@@ -66,6 +72,13 @@ export async function planServices(options: ServicesOptions) {
   );
   return {
     parts,
+    /** What this start has chosen, for commands that join it; a key that is not among them has its default. */
+    environment: Object.fromEntries(Object.entries(env).filter(([key]) => CHOSEN.has(key))) as Record<
+      string,
+      string
+    >,
+    /** As in libs/config, whose check would load every validator before anything is started. */
+    isOpen: (env.AUTH_MODE ?? 'open') === 'open',
     /** For us. */
     gatewayUrl: local(ports.gateway),
     uploadUrl: local(ports.upload),

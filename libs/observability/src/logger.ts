@@ -1,12 +1,20 @@
 import type { LoggerService } from '@nestjs/common';
 import { type Logger, pino } from 'pino';
+import { idsNow } from './ids.js';
+import { traceIdNow } from './tracing/trace.js';
 
-/** JSON lines on stdout: `service`, `level`, `time`, `msg` and the ids that the caller gives. */
+/** JSON lines on stdout: `service`, `level`, `time`, `msg`, the ids of the request or queue entry, and those that the caller gives. */
 export function createLogger(service: string, level: string): Logger {
   return pino({
     level,
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
+    // What a line says itself stands above what is known of the request.
+    mixin: () => {
+      const traceId = traceIdNow();
+      return traceId === undefined ? idsNow() : { ...idsNow(), trace_id: traceId };
+    },
+    mixinMergeStrategy: (line, ids) => ({ ...ids, ...line }),
     formatters: { level: (label) => ({ level: label }) },
     redact: ['req.headers.authorization', 'req.headers.cookie', '*.secret'],
   });

@@ -18,6 +18,14 @@ import { TransportStream1700001100000 } from './migrations/1700001100000-transpo
 import { Downloads1700001200000 } from './migrations/1700001200000-downloads.js';
 import { Encoders1700001300000 } from './migrations/1700001300000-encoders.js';
 import { Pace1700001400000 } from './migrations/1700001400000-pace.js';
+import { Access1700001600000 } from './migrations/1700001600000-access.js';
+import { Jobs1700001700000 } from './migrations/1700001700000-jobs.js';
+import { JobLists1700001710000 } from './migrations/1700001710000-job-lists.js';
+import { Positions1700001800000 } from './migrations/1700001800000-positions.js';
+import { Webhooks1700001900000 } from './migrations/1700001900000-webhooks.js';
+import { Fairness1700002100000 } from './migrations/1700002100000-fairness.js';
+import { Tenants1700002150000 } from './migrations/1700002150000-tenants.js';
+import { NewestOpen1700002200000 } from './migrations/1700002200000-newest-open.js';
 
 const INT8_OID = 20;
 // Sizes, offsets and ticks stay below 2^53, so BIGINT may be a number.
@@ -54,8 +62,17 @@ export function dataSourceOptions(config: {
       Encoders1700001300000,
       Pace1700001400000,
       TransportStream1700001100000,
+      Access1700001600000,
+      Jobs1700001700000,
+      JobLists1700001710000,
+      Positions1700001800000,
+      Fairness1700002100000,
+      Webhooks1700001900000,
+      Tenants1700002150000,
+      NewestOpen1700002200000,
     ],
-    migrationsTransactionMode: 'all',
+    // Each lets go of its locks before the next one asks for others, and stays done when that fails.
+    migrationsTransactionMode: 'each',
     synchronize: false,
     poolSize: config.poolSize,
     applicationName: `sluice-${config.name}`,
@@ -67,20 +84,58 @@ export function dataSourceOptions(config: {
   };
 }
 
+/** deadlock_detected, lock_not_available: what an older version has at work goes first. */
+const IN_THE_WAY = new Set(['40P01', '55P03']);
+const TRIES = 30;
+const TRY_AGAIN_MS = 500;
+
 /** Runs what is pending; of several processes one migrates and the others wait for it. */
 export async function migrate(dataSource: DataSource): Promise<void> {
   const runner = dataSource.createQueryRunner();
   try {
+    // Whoever migrates a large table takes longer than a statement may.
+    await runner.query('SET statement_timeout = 0');
     await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    await dataSource.runMigrations();
+    if (await dataSource.showMigrations()) await runPending(dataSource.options);
   } finally {
     await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    await runner.query('RESET statement_timeout');
     await runner.release();
   }
 }
 
+/**
+ * On connections of its own: a large table may take its time, and a lock that does not come soon is asked for
+ * again later, because everybody else's statements wait behind one that is asked for.
+ */
+async function runPending(options: DataSourceOptions): Promise<void> {
+  const extra = { connectionTimeoutMillis: 5000, lock_timeout: 3000 };
+  const dataSource = new DataSource({ ...options, poolSize: 2, extra } as DataSourceOptions);
+  await dataSource.initialize();
+  try {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await dataSource.runMigrations();
+        return;
+      } catch (error) {
+        if (!IN_THE_WAY.has(codeOf(error)) || attempt === TRIES) throw error;
+        await sleep(TRY_AGAIN_MS);
+      }
+    }
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+const codeOf = (error: unknown) => String((error as { code?: unknown } | null)?.code);
+
 /** Not there yet: refused, starting up, or its database is about to be made. */
 const NOT_YET = new Set(['ECONNREFUSED', '57P03', '3D000']);
+/** The driver's words have no code; a busy machine lets Postgres answer late. */
+const isNotYet = (error: unknown) =>
+  NOT_YET.has(codeOf(error)) ||
+  (error instanceof Error &&
+    /timeout exceeded when trying to connect|connection timeout/.test(error.message));
 const WAIT_MS = 30_000;
 const LOOK_AGAIN_MS = 100;
 
@@ -95,7 +150,7 @@ export async function openDataSource(config: { databaseUrl: string; poolSize: nu
       return dataSource;
     } catch (error) {
       if (dataSource.isInitialized) await dataSource.destroy();
-      if (!NOT_YET.has(String((error as { code?: unknown }).code)) || Date.now() > deadline) throw error;
+      if (!isNotYet(error) || Date.now() > deadline) throw error;
       await sleep(LOOK_AGAIN_MS);
     }
   }

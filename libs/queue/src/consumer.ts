@@ -2,6 +2,7 @@ import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { QUEUES, type QueueName, type QueuePayload, SluiceError } from '#contracts';
+import { count, type Ids, traced, withIds } from '#observability';
 import { QUEUE_PREFIX } from './producer.js';
 import { createRedis } from './redis.js';
 
@@ -35,6 +36,15 @@ export interface Consumer {
   assertAlive(): void;
 }
 
+/** Why work is interrupted whose process is to stop; somebody else goes on with it. */
+export class ServiceStopping extends Error {
+  override readonly name = 'ServiceStopping';
+
+  constructor() {
+    super('the service is stopping');
+  }
+}
+
 /**
  * BullMQ waits for work on a connection of its own, and has more than once parked it after an outage for ever,
  * with a worker that looked well. So long it may be away while the other connection is there.
@@ -66,12 +76,14 @@ export function consume<Q extends QueueName>(
         attempt,
         lastAttempt: attempt >= (job.opts.attempts ?? 1),
       });
+      count('sluice_queue_jobs_total', { queue, result: result ? 'put_back' : 'done' });
       if (result) {
         await job.moveToDelayed(Date.now() + result.retryInMs, token);
         throw new DelayedError();
       }
     } catch (error) {
       if (error instanceof DelayedError) throw error;
+      count('sluice_queue_jobs_total', { queue, result: 'failed' });
       options.onError(error, queue, job.id);
       if (error instanceof SluiceError && !error.retryable) throw new UnrecoverableError(error.message);
       throw error;
@@ -83,7 +95,8 @@ export function consume<Q extends QueueName>(
   const handlers = new Set<Promise<void>>();
   // BullMQ hands the signal only to a function that names its third parameter.
   const process = async (job: Job, token?: string, signal?: AbortSignal): Promise<void> => {
-    const handled = run(job, token, signal);
+    const ids = idsIn(job.data);
+    const handled = withIds(ids, () => inTrace(queue, job, ids, () => run(job, token, signal)));
     handlers.add(handled);
     try {
       await handled;
@@ -128,7 +141,7 @@ export function consume<Q extends QueueName>(
     },
     async close(graceMs) {
       const timer = setTimeout(() => {
-        for (const abort of running) abort.abort(new Error('the service is stopping'));
+        for (const abort of running) abort.abort(new ServiceStopping());
       }, graceMs);
       try {
         // BullMQ would wait for Redis to come back; without it nothing new is taken, and what runs is ours.
@@ -148,4 +161,31 @@ function parse<Q extends QueueName>(queue: Q, data: unknown): QueuePayload<Q> {
   const problems = validateSync(payload, { forbidUnknownValues: true });
   if (problems.length > 0) throw new UnrecoverableError(`bad payload on ${queue}: ${problems.join('; ')}`);
   return payload as QueuePayload<Q>;
+}
+
+/** The entry goes on with the trace of who added it. That it comes again later is no error. */
+async function inTrace(queue: QueueName, job: Job, ids: Ids, work: () => Promise<void>): Promise<void> {
+  let delayed: unknown;
+  await traced(
+    `queue ${queue}`,
+    {
+      ...{ 'messaging.system': 'bullmq', 'messaging.destination.name': queue },
+      ...{ 'messaging.message.id': job.id ?? '', 'sluice.attempt': job.attemptsMade + 1 },
+      ...Object.fromEntries(Object.entries(ids).map(([name, id]) => [`sluice.${name}`, id ?? ''])),
+    },
+    () =>
+      work().catch((error: unknown) => {
+        if (!(error instanceof DelayedError)) throw error;
+        delayed = error;
+      }),
+    { kind: 'consumer', parent: job.opts.telemetry?.metadata },
+  );
+  if (delayed !== undefined) throw delayed;
+}
+
+/** For the log: what an entry is about, as far as it says so in words that we know. */
+function idsIn(data: unknown): Ids {
+  const { jobId, spanId, taskId } = (data ?? {}) as Record<string, unknown>;
+  const named = Object.entries({ job_id: jobId, span_id: spanId, task_id: taskId });
+  return Object.fromEntries(named.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
 }

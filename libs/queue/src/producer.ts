@@ -1,5 +1,7 @@
 import { type JobsOptions, Queue } from 'bullmq';
 import { QUEUE_NAMES, type QueueName, type QueuePayload, queueJobId } from '#contracts';
+import { traceparent } from '#observability';
+import { oldestWait } from './oldest-wait.js';
 import { createRedis } from './redis.js';
 
 export const QUEUE_PREFIX = 'sluice';
@@ -58,18 +60,39 @@ export class QueueProducer {
     );
   }
 
-  /** Adds an entry whose earlier run may have been given up, or moves one that waits: rows say what is due, and when. */
+  /**
+   * Adds an entry whose earlier run may have been given up, or moves one that waits: rows say what is due, and
+   * when. True when there was none.
+   */
   async revive<Q extends QueueName>(
     queue: Q,
     payload: QueuePayload<Q>,
     options: EnqueueOptions = {},
-  ): Promise<void> {
+  ): Promise<boolean> {
     const idOf = queueJobId[queue] as (payload: QueuePayload<Q>) => string;
     const existing = await this.queue(queue).getJob(idOf(payload));
     if (existing && (await existing.isFailed())) await existing.remove();
     else if (existing && options.priority !== undefined && existing.priority !== options.priority)
       await existing.changePriority({ priority: options.priority });
     await this.enqueue(queue, payload, options);
+    return !existing;
+  }
+
+  /** Gives an entry that waits another place in line; one that is not there, or at work, is left alone. */
+  async move<Q extends QueueName>(queue: Q, payload: QueuePayload<Q>, priority: number): Promise<void> {
+    const idOf = queueJobId[queue] as (payload: QueuePayload<Q>) => string;
+    const existing = await this.queue(queue).getJob(idOf(payload));
+    // It may be taken, or gone, by now.
+    if (existing && existing.priority !== priority)
+      await existing.changePriority({ priority }).catch(() => undefined);
+  }
+
+  /** Adds an entry, or has the one that waits for its time run now. */
+  async hasten<Q extends QueueName>(queue: Q, payload: QueuePayload<Q>): Promise<void> {
+    const idOf = queueJobId[queue] as (payload: QueuePayload<Q>) => string;
+    const existing = await this.queue(queue).getJob(idOf(payload));
+    if (existing && (await existing.isDelayed())) await existing.promote();
+    else await this.enqueue(queue, payload);
   }
 
   /**
@@ -97,6 +120,11 @@ export class QueueProducer {
     }
   }
 
+  /** Where an entry is, in BullMQ's word; `unknown`: there is none. */
+  async stateOf(queue: QueueName, entryId: string): Promise<string> {
+    return this.queue(queue).getJobState(entryId);
+  }
+
   /** Entries of every queue by their state. */
   async lengths(): Promise<{ queue: QueueName; state: string; entries: number }[]> {
     const counts = await Promise.all(
@@ -104,6 +132,16 @@ export class QueueProducer {
     );
     return counts.flatMap(({ name, states }) =>
       Object.entries(states).map(([state, entries]) => ({ queue: name, state, entries })),
+    );
+  }
+
+  /** Seconds that the oldest entry of every queue has waited; 0 where none waits. */
+  async ages(): Promise<{ queue: QueueName; seconds: number }[]> {
+    return Promise.all(
+      [...this.queues].map(async ([name, queue]) => ({
+        queue: name,
+        seconds: await oldestWait(this.connection, (key) => queue.toKey(key)),
+      })),
     );
   }
 
@@ -120,6 +158,7 @@ export class QueueProducer {
 }
 
 function jobOptions(jobId: string, options: EnqueueOptions = {}): JobsOptions {
+  const trace = traceparent();
   return {
     jobId,
     attempts: 5,
@@ -128,5 +167,7 @@ function jobOptions(jobId: string, options: EnqueueOptions = {}): JobsOptions {
     removeOnFail: { count: 1000, age: 7 * 24 * 3600 },
     ...(options.priority === undefined ? {} : { priority: options.priority }),
     ...(options.delayMs === undefined ? {} : { delay: options.delayMs }),
+    // Beside the payload: a consumer of another version finds the same payload, with or without it.
+    ...(trace === undefined ? {} : { telemetry: { metadata: trace } }),
   };
 }

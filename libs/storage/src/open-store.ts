@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { DirectoryStore } from './directory-store.js';
 import type { ObjectStore } from './port.js';
 import type { StorageEnvironment } from './storage-environment.js';
+import { tracedStore } from './traced-store.js';
 
 /**
  * Of a store over the network: it answers; it does not, and requests fail at once; one request is let
@@ -18,9 +19,8 @@ export type StoreWatch = (state: StoreState, reason?: string) => void;
 export async function openStore(environment: StorageEnvironment, watch?: StoreWatch): Promise<ObjectStore> {
   if (environment.STORAGE_DRIVER === 's3') {
     const { openS3Store } = await import('./s3/s3-store.js');
-    return openS3Store(environment, watch);
+    return tracedStore(await openS3Store(environment, watch));
   }
-  return new DirectoryStore(resolve(environment.STORAGE_DIR), {
-    sync: environment.STORAGE_FSYNC !== 'false',
-  });
+  const sync = environment.STORAGE_FSYNC !== 'false';
+  return tracedStore(new DirectoryStore(resolve(environment.STORAGE_DIR), { sync }));
 }

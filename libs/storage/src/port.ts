@@ -7,6 +7,8 @@ export interface PutOptions {
   sha256?: string;
   /** Nobody needs the body's buffers afterwards: a store may empty them. */
   handedOver?: boolean;
+  /** Some bytes that were read before are on their way: who only watches the body would take a slow store for a silent one. */
+  onSending?: () => void;
   /** Ends the put with the signal's reason; nothing is left. */
   signal?: AbortSignal;
 }

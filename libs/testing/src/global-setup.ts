@@ -4,6 +4,7 @@ import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, startPostgres, startRedis } from '#launcher';
+import { makeMigratedDatabase } from './database.js';
 import { TEST_REDIS_DATABASES } from './redis.js';
 import { S3Server } from './s3-server.js';
 
@@ -39,6 +40,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   process.env.TEST_DATABASE_URL = postgres.url('postgres');
   process.env.TEST_REDIS_URL = redis.url;
   process.env.TEST_DIR = dir;
+  await makeMigratedDatabase(process.env.TEST_DATABASE_URL);
   const s3 = await S3Server.listen(dir);
   return async () => {
     await Promise.all([redis.child.stop(5000), postgres.child.stop(10_000), s3?.stop()]);

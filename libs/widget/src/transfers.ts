@@ -22,6 +22,7 @@ export class Transfers {
   constructor(
     private readonly uploadUrl: () => string,
     private readonly report: Report,
+    private readonly getToken: () => Promise<string | null> | string | null,
   ) {}
 
   get active(): number {
@@ -64,7 +65,7 @@ export class Transfers {
   }
 
   private client(): SluiceClient {
-    return new SluiceClient({ uploadUrl: this.uploadUrl() });
+    return new SluiceClient({ uploadUrl: this.uploadUrl(), getToken: this.getToken });
   }
 
   private next(): void {

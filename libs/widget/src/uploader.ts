@@ -16,11 +16,15 @@ const NOTES_SHOWN = 4;
  * Sends the events of {@link UploaderEvents}. Needs no framework and no style sheet of the page.
  */
 export class SluiceUploader extends HTMLElement {
+  /** Says an upload token (or an API key) before each request; for services that ask who comes. */
+  getToken: (() => Promise<string | null> | string | null) | undefined;
+
   static readonly observedAttributes = ['max-size', 'accept'];
 
   private readonly transfers = new Transfers(
     () => this.getAttribute('upload-url') ?? location.origin,
     (name, detail) => this.send(name, detail),
+    () => this.getToken?.() ?? null,
   );
   private readonly offers = new Map<string, Resumable>();
   private readonly zone: HTMLElement;

@@ -24,14 +24,14 @@ export async function releaseSpans(
 ): Promise<void> {
   const [released] = (await manager.query(
     `WITH due AS (
-       SELECT n.id, j.priority, j.turn FROM spans n JOIN jobs j ON j.id = n.job_id
+       SELECT n.id, j.priority, j.turn, j.stride FROM spans n JOIN jobs j ON j.id = n.job_id
        WHERE NOT n.released AND n.status = 'pending' AND j.status = 'processing' AND ($1::uuid IS NULL OR n.job_id = $1)
          AND (j.source_complete OR (n.bytes_to IS NOT NULL AND EXISTS (SELECT 1 FROM upload_sessions s
            WHERE s.job_id = j.id AND s.status = 'active' AND ${covers('s.id', 'n.bytes_from', 'n.bytes_to')})))
        ORDER BY j.priority DESC, n.position LIMIT ${MOST_AT_ONCE})
      UPDATE spans SET released = true, updated_at = now() FROM due
      WHERE spans.id = due.id AND NOT spans.released AND spans.status = 'pending'
-     RETURNING ${SPAN_COLUMNS}, due.priority, due.turn, ${IS_WAITING} AS waiting`,
+     RETURNING ${SPAN_COLUMNS}, due.priority, due.turn, due.stride, ${IS_WAITING} AS waiting`,
     [jobId],
   )) as [(SpanEntry & { waiting: boolean })[], number];
   const due = released.filter((span) => !span.waiting).sort((a, b) => a.position - b.position);
@@ -48,8 +48,8 @@ async function joinRound(manager: EntityManager, due: SpanEntry[]): Promise<Map<
   for (const span of due) {
     if (span.kind !== 'video' || turns.has(span.job_id)) continue;
     const [rows] = (await manager.query(
-      `UPDATE jobs SET turn = ${nextTurn('jobs.priority')} - 1 - $2::integer
-       WHERE id = $1 AND turn < ${nextTurn('jobs.priority')} - 1 - $2::integer RETURNING turn`,
+      `UPDATE jobs SET turn = ${nextTurn('jobs.priority')} - 1 - $2::integer * stride
+       WHERE id = $1 AND turn < ${nextTurn('jobs.priority')} - 1 - $2::integer * stride RETURNING turn`,
       [span.job_id, span.position],
     )) as [{ turn: number }[], number];
     turns.set(span.job_id, rows[0]?.turn ?? span.turn);

@@ -1,5 +1,6 @@
 import { PRIORITY_WIDTH, type QueueName, type SpanPayload, toQueuePriority } from '#contracts';
 import type { PlannedSpan } from '#media';
+import type { EntityManager } from '#persistence';
 import type { QueueProducer } from '#queue';
 
 export interface QueuedSpan {
@@ -16,8 +17,11 @@ export interface SpanEntry {
   position: number;
   segment_count: number | null;
   priority: number;
-  /** `jobs.turn` */
+  /** `jobs.turn`, `jobs.stride` */
   turn: number;
+  stride: number;
+  /** `spans.boost` */
+  boost: number;
   /** Others of its job wait for it: somebody waits for the stream to be playable. */
   opens: boolean;
 }
@@ -34,30 +38,44 @@ const queueOf = ({ kind, segment_count }: SpanEntry): QueuedSpan['queue'] => {
 export const queuedSpan = (span: SpanEntry): QueuedSpan => ({
   queue: queueOf(span),
   payload: { jobId: span.job_id, spanId: span.id },
-  options: { priority: toQueuePriority(span.priority) + placeInLine(span) },
+  options: { priority: toQueuePriority(Math.min(10, span.priority + span.boost)) + placeInRounds(span) },
 });
 
 /**
  * Where a span stands among those of the same priority. A job begins in the round after the one that is being
  * run, and its spans follow round by round, in their order: each round has one span of every job, so that a
  * long job neither holds up a short one that comes later nor is held up by a stream of them. What makes a
- * stream playable stands before all rounds.
+ * stream playable stands before all rounds, and so does what has waited for so long that it counts as more urgent.
  */
-const placeInLine = ({ kind, opens, turn, position }: SpanEntry): number =>
-  kind !== 'video' || opens ? 0 : Math.min(1 + turn + position, PRIORITY_WIDTH - 1);
+const placeInRounds = ({ kind, opens, turn, stride, boost, position }: SpanEntry): number => {
+  if (kind !== 'video' || opens) return 0;
+  return boost > 0 ? 1 : Math.max(1, Math.min(1 + turn + position * stride, PRIORITY_WIDTH - 1));
+};
 
 /** SQL: the round after the last one of which a span has begun, among the jobs of this priority that are at work. */
-export const nextTurn = (priority: string) => `COALESCE((SELECT 1 + max(other.turn + begun.position)
+export const nextTurn = (
+  priority: string,
+) => `COALESCE((SELECT 1 + max(other.turn + begun.position * other.stride)
   FROM jobs AS other JOIN spans AS begun ON begun.job_id = other.id
   WHERE other.status = 'processing' AND other.priority = ${priority}
     AND begun.kind = 'video' AND begun.status IN ('running', 'done')), 0)`;
 
+/** The job's next span stands in the next round of its priority, and never before where it stood: who asks again and again gains nothing. */
+export async function joinTurn(manager: EntityManager, jobId: string): Promise<void> {
+  await manager.query(
+    `UPDATE jobs SET turn = GREATEST(turn, ${nextTurn('jobs.priority')} - stride * COALESCE((SELECT min(next.position)
+       FROM spans AS next WHERE next.job_id = jobs.id AND next.kind = 'video' AND next.status = 'pending'), 0))
+     WHERE id = $1 AND status = 'processing'`,
+    [jobId],
+  );
+}
+
 /** SQL: what of `SpanEntry` a row of `spans` says. */
-export const SPAN_COLUMNS = `spans.id, spans.job_id, spans.kind, spans.position, spans.segment_count, EXISTS (SELECT 1 FROM spans AS later WHERE later.job_id = spans.job_id
+export const SPAN_COLUMNS = `spans.id, spans.job_id, spans.kind, spans.position, spans.segment_count, spans.boost, EXISTS (SELECT 1 FROM spans AS later WHERE later.job_id = spans.job_id
     AND (later.params ->> 'waitsFor')::integer = spans.position) AS opens`;
 
 /** SQL: all of `SpanEntry`, of `spans` and `jobs`. */
-export const SPAN_ENTRY = `${SPAN_COLUMNS}, jobs.priority, jobs.turn`;
+export const SPAN_ENTRY = `${SPAN_COLUMNS}, jobs.priority, jobs.turn, jobs.stride`;
 
 export async function enqueueSpans(producer: QueueProducer, spans: QueuedSpan[]): Promise<void> {
   for (const queue of ['follower', 'long-follower', 'index', 'span'] as const) {

@@ -96,7 +96,7 @@ async function measure(of: {
     result.copied.push(copied);
     say(
       `${minutes} min, pair ${pair + 1} of ${pairs}: plain encode ${wallSeconds.toFixed(1)} s; after the last byte ` +
-        `${run.waitSeconds.toFixed(2)} s, copied ${copied.toFixed(2)} s; first playable ${run.playableSeconds.toFixed(2)} s`,
+        `${run.waitSeconds.toFixed(2)} s, copied ${copied.toFixed(2)} s; first playable ${run.playableSeconds.toFixed(2)} s; ended: ${run.ending}`,
     );
   }
   return result;

@@ -1,6 +1,6 @@
-import { SluiceClient } from '#client';
 import type { Plan } from '#media';
 import { type Stack, waitFor } from '#testing';
+import { cancelled } from '../cancelled.js';
 import { uploadThrottled } from './throttled.js';
 
 const LONGEST_JOB_MS = 30 * 60_000;
@@ -11,6 +11,8 @@ export interface OverlapRun {
   waitSeconds: number;
   /** From the row of the first segment’s last byte to the early playlist being served. */
   playableSeconds: number;
+  /** What was done after the last byte's row, as text: its spans, how often each was taken, and its segments. */
+  ending: string;
 }
 
 /** What the product makes of this file, learnt from a job that is then cancelled. */
@@ -53,7 +55,21 @@ export async function runEncoded(
   return {
     waitSeconds: Number(row?.wait),
     playableSeconds: (served - new Date(row?.first as string).getTime()) / 1000,
+    ending: await endingOf(stack, job),
   };
+}
+
+async function endingOf(stack: Stack, job: string): Promise<string> {
+  const rows = await stack.query(
+    `WITH last AS (SELECT max(received_at) AS byte FROM upload_chunks c JOIN upload_sessions s ON s.id = c.session_id WHERE s.job_id = $1)
+     SELECT kind || ' ' || position || CASE WHEN lease_number > 1 THEN ' (taken ' || lease_number || ' times)' ELSE '' END AS what,
+       extract(epoch FROM updated_at - byte)::float8 AS seconds FROM spans, last WHERE job_id = $1 AND updated_at > byte
+     UNION ALL SELECT 'last of ' || count(*) || ' segments', extract(epoch FROM max(stored_at) - max(byte))::float8
+       FROM segments, last WHERE job_id = $1 AND stored_at > byte
+     ORDER BY seconds`,
+    [job],
+  );
+  return rows.map(({ what, seconds }) => `${what} ${Number(seconds).toFixed(2)}`).join(', ');
 }
 
 /** The fit file, until its copied rung and its sound are complete and can be played; the rest is not waited for. */
@@ -84,21 +100,6 @@ export async function runCopied(
 async function begin(stack: Stack, file: string): Promise<{ job: string; session: string }> {
   const { job_id, session_id } = await uploadThrottled(stack.urls.upload, file, { minutes: 1, seconds: 0 });
   return { job: job_id ?? '', session: session_id };
-}
-
-/** Nothing of it runs any more. */
-async function cancelled(stack: Stack, session: string, job: string): Promise<void> {
-  await new SluiceClient({ uploadUrl: stack.urls.upload }).cancel(session);
-  await waitFor(
-    async () =>
-      (
-        await stack.query(
-          `SELECT 1 FROM jobs j JOIN assets a ON a.id = j.asset_id WHERE j.id = $1 AND a.status IN ('provisional', 'deleting')`,
-          [job],
-        )
-      ).length === 0,
-    { what: 'a cancelled job to be cleaned up', timeoutMs: 60_000 },
-  );
 }
 
 async function ended(stack: Stack, job: string, condition: string): Promise<void> {

@@ -28,16 +28,18 @@ export async function benchRecovery({ quick, rounds, say }: RecoveryOptions): Pr
   const rebuilds: number[] = [];
   for (let round = 1; round <= rounds; round++) {
     await withStack(async (stack, backing) => {
+      const tell = (text: string) => say(`round ${round} of ${rounds}: ${text}`);
       const killed = await killEncoder(stack, file);
       takeovers.push(killed.seconds);
       remade.push(killed.segments);
+      tell(
+        `taken over in ${killed.seconds.toFixed(2)} s, ${killed.segments.toFixed(2)} segments a rendition again`,
+      );
       resumes.push(await stopRedisFor(stack, backing, file, AWAY_SECONDS));
+      tell(`on ${resumes.at(-1)?.toFixed(2)} s after Redis was back`);
       rebuilds.push(await flushRedis(stack, file));
+      tell(`queue back in ${rebuilds.at(-1)?.toFixed(2)} s`);
     });
-    say(
-      `round ${round} of ${rounds}: taken over in ${takeovers.at(-1)?.toFixed(2)} s with ${remade.at(-1)?.toFixed(2)} segments a rendition again, ` +
-        `on after ${resumes.at(-1)?.toFixed(2)} s, queue back in ${rebuilds.at(-1)?.toFixed(2)} s`,
-    );
   }
   return [
     lowerIsBetter(BENCH, 'takeover_s', takeovers, TARGET.takeover),

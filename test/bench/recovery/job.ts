@@ -5,9 +5,14 @@ import type { BenchStack } from './index.js';
 
 const LONGEST_JOB_MS = 15 * 60_000;
 
-export async function send(stack: BenchStack, file: string): Promise<string> {
+export interface Sent {
+  job: string;
+  session: string;
+}
+
+export async function send(stack: BenchStack, file: string): Promise<Sent> {
   const session = await new SluiceClient({ uploadUrl: stack.urls.upload }).upload(await fileSource(file));
-  return session.job_id as string;
+  return { job: session.job_id as string, session: session.session_id };
 }
 
 export const untilStored = (stack: BenchStack, job: string, segments: number) =>
@@ -18,21 +23,17 @@ export const untilStored = (stack: BenchStack, job: string, segments: number) =>
     { what: `${segments} segments of ${job}`, timeoutMs: LONGEST_JOB_MS, intervalMs: 50 },
   );
 
-/** Resolves when all of them are completed; a failed one is an error. */
-export async function untilCompleted(stack: BenchStack, ...jobs: string[]): Promise<void> {
-  await waitFor(
-    async () => {
-      const open = await stack.query(
-        `SELECT 1 FROM jobs WHERE id = ANY ($1) AND status IN ('pending', 'processing')`,
-        [jobs],
-      );
-      return open.length === 0;
-    },
-    { what: 'the jobs to end', timeoutMs: LONGEST_JOB_MS, intervalMs: 250 },
+/** A failed job is an error. */
+export async function untilCompleted(stack: BenchStack, job: string): Promise<void> {
+  const row = await waitFor(
+    async () =>
+      (
+        await stack.query(
+          `SELECT status, error_message FROM jobs WHERE id = $1 AND status IN ('completed', 'failed')`,
+          [job],
+        )
+      )[0],
+    { what: 'the job to end', timeoutMs: LONGEST_JOB_MS, intervalMs: 250 },
   );
-  const failed = await stack.query(
-    `SELECT error_message FROM jobs WHERE id = ANY ($1) AND status = 'failed'`,
-    [jobs],
-  );
-  if (failed[0]) throw new Error(`a job failed: ${failed[0].error_message}`);
+  if (row.status === 'failed') throw new Error(`a job failed: ${row.error_message}`);
 }

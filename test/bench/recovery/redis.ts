@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createRedis, QueueProducer } from '#queue';
 import { waitFor } from '#testing';
 import type { Backing } from '../backing.js';
+import { cancelled } from '../cancelled.js';
 import type { BenchStack } from './index.js';
-import { send, untilCompleted, untilStored } from './job.js';
+import { type Sent, send, untilStored } from './job.js';
 
 const LONGEST_MS = 180_000;
 const BEFORE = 4;
@@ -21,8 +22,9 @@ export async function stopRedisFor(
   file: string,
   seconds: number,
 ): Promise<number> {
-  const jobs = [await send(stack, file), await send(stack, file), await send(stack, file)];
-  await untilStored(stack, jobs[0] as string, BEFORE);
+  const first = await send(stack, file);
+  const others = [await send(stack, file), await send(stack, file)];
+  await untilStored(stack, first.job, BEFORE);
   await backing.killRedis();
   await delay(seconds * 1000);
   const before = await workDone(stack);
@@ -36,7 +38,7 @@ export async function stopRedisFor(
     { what: 'work to go on', timeoutMs: LONGEST_MS, intervalMs: 20 },
   );
   const resumed = (performance.now() - back) / 1000;
-  await untilCompleted(stack, ...jobs);
+  for (const { session, job } of [first, ...others]) await cancelled(stack, session, job);
   return resumed;
 }
 
@@ -50,8 +52,8 @@ async function workDone(stack: BenchStack): Promise<{ segments: number; claims: 
 
 /** Seconds from FLUSHALL until each piece of work that rows call due, and nobody has in hand, is queued again. */
 export async function flushRedis(stack: BenchStack, file: string): Promise<number> {
-  const jobs: string[] = [];
-  while (jobs.length < JOBS_TO_FLUSH) jobs.push(await send(stack, file));
+  const sent: Sent[] = [];
+  while (sent.length < JOBS_TO_FLUSH) sent.push(await send(stack, file));
   await waitFor(async () => (await workDue(stack)).length >= LEAST_DUE, {
     what: 'work to wait',
     timeoutMs: LONGEST_MS,
@@ -71,7 +73,7 @@ export async function flushRedis(stack: BenchStack, file: string): Promise<numbe
     await queues.close();
   }
   const rebuilt = (performance.now() - flushed) / 1000;
-  await untilCompleted(stack, ...jobs);
+  for (const { session, job } of sent) await cancelled(stack, session, job);
   return rebuilt;
 }
 

@@ -14,14 +14,14 @@ const BEFORE = 6;
 const LONGEST_MS = 120_000;
 
 /**
- * SIGKILL of a process that encodes: seconds until each of its spans runs again, and the segments that it had in
- * hand, begun ones included, and that were made again: of the worst span, for each rendition.
+ * SIGKILL of a process that encodes, which is started again: seconds until each of its spans runs again, and the
+ * segments that it had in hand, begun ones included, and that were made again: of the worst span, for each rendition.
  */
 export async function killEncoder(
   stack: BenchStack,
   file: string,
 ): Promise<{ seconds: number; segments: number }> {
-  const job = await send(stack, file);
+  const { job } = await send(stack, file);
   await untilStored(stack, job, BEFORE);
   const { index, spans } = await waitFor(async () => busiest(stack), {
     what: 'a process to encode',
@@ -33,13 +33,15 @@ export async function killEncoder(
   const inHand = await scratchOf(stack, index);
   await stack.kill('transcode', 'SIGKILL', index);
   const killed = performance.now();
+  // As whoever supervises it would: the other one's places may all be taken.
+  const restarted = stack.restart('transcode', index);
   await waitFor(async () => (await takenAgain(stack, spans)) === spans.length, {
     what: 'its spans to run again',
     timeoutMs: LONGEST_MS,
     intervalMs: 20,
   });
   const seconds = (performance.now() - killed) / 1000;
-  await stack.restart('transcode', index);
+  await restarted;
   await untilCompleted(stack, job);
   const counts = await Promise.all(
     spans.map((span) => madeAgain(stack, span, inHand.get(`${span.id}-${span.lease}`) ?? [])),

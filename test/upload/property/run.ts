@@ -144,9 +144,13 @@ function toRequest(seen: Case, step: Step): Outgoing {
   return { method: step.do === 'look' ? 'GET' : 'DELETE', path };
 }
 
+/** So many first bytes say that it is a video; with others there the session ends. */
+const MAGIC_BYTES = 12;
+
 /**
  * A fault that would now be a file of its own is sent as good bytes: other bytes at a place that is
- * free, unless a promise will find them out; another size or number of chunks while none is known.
+ * free, unless a promise will find them out, or in the magic number; another size or number of chunks
+ * while none is known.
  */
 function feasible({ plan, confirmed }: Case, step: Step): Step {
   if (step.do !== 'send') return step;
@@ -154,6 +158,7 @@ function feasible({ plan, confirmed }: Case, step: Step): Step {
   const indexed = [...confirmed.values()].filter((other) => other.via === 'form');
   const innerKnown = indexed.some((other) => other.index < last) && step.index < last && plan.chunkSize > 1;
   const possible =
+    (step.how !== 'other' || step.to > MAGIC_BYTES) &&
     (step.how !== 'other' || plan.promise !== 'none' || confirmed.has(`${step.from}-${step.to}`)) &&
     (step.how !== 'wrong-total' || indexed.length > 0) &&
     (step.how !== 'wrong-size' || innerKnown);

@@ -1,10 +1,11 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { EVENT_TYPES, type EventType, FACTS_STREAM, type Fact, SluiceError } from '#contracts';
+import { FACTS_STREAM, SluiceError } from '#contracts';
 import type { ServiceContext } from '#http';
+import { observe } from '#observability';
 import { createRedis } from '#queue';
 import type { Redis } from '../resources.js';
 import { CONTEXT } from '../tokens.js';
-import { Followers } from './followers.js';
+import { Feeds } from './feeds.js';
 
 /** Milliseconds that one read waits; also how often a quiet stream is checked for a fresh start. */
 const BLOCK_MS = 5000;
@@ -16,7 +17,7 @@ const BEGINNING = '0-0';
 type Entries = [id: string, fields: string[]][];
 
 /**
- * Reads the stream of facts from its end on and hands each to the followers. It goes on from the last
+ * Reads the stream of facts from its end on and hands what it reads to the feeds. It goes on from the last
  * id it saw, however long Redis was away; a stream that was emptied and began anew is read from its
  * beginning; what the stream lost meanwhile comes from rows (catch-up.ts).
  */
@@ -28,7 +29,7 @@ export class FactTail implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     @Inject(CONTEXT) private readonly context: ServiceContext,
-    @Inject(Followers) private readonly followers: Followers,
+    @Inject(Feeds) private readonly feeds: Feeds,
   ) {
     this.redis = createRedis(context.environment.REDIS_URL, 'blocking', 'gateway-facts');
   }
@@ -54,10 +55,8 @@ export class FactTail implements OnApplicationBootstrap, OnModuleDestroy {
         this.position ??= (await this.lastId()) ?? BEGINNING;
         const entries = await this.next(this.position);
         if (entries === null) this.position = await this.rewound(this.position);
-        for (const [id, fields] of entries ?? []) {
-          this.position = id;
-          this.hand(fields);
-        }
+        this.position = entries?.at(-1)?.[0] ?? this.position;
+        this.feeds.take((entries ?? []).map(([, fields]) => fields));
       } catch (error) {
         if (this.stopped) return;
         this.context.logger.warn({ err: error }, 'the facts could not be read; trying again');
@@ -78,7 +77,11 @@ export class FactTail implements OnApplicationBootstrap, OnModuleDestroy {
         FACTS_STREAM,
         after,
       );
-      return answer?.[0]?.[1] ?? null;
+      const entries = answer?.[0]?.[1] ?? null;
+      const newest = Number(entries?.at(-1)?.[0].split('-')[0]);
+      // Ids are Redis's clock; where it is ahead of ours nothing is late.
+      if (newest > 0) observe('sluice_event_lag_seconds', Math.max(0, Date.now() - newest) / 1000);
+      return entries;
     } finally {
       clearTimeout(watchdog);
     }
@@ -93,28 +96,6 @@ export class FactTail implements OnApplicationBootstrap, OnModuleDestroy {
   private async rewound(position: string): Promise<string> {
     const last = await this.lastId();
     return last !== null && isBefore(last, position) ? BEGINNING : position;
-  }
-
-  private hand(fields: string[]): void {
-    const fact = parseFact(fields);
-    if (fact) this.followers.dispatch(fact);
-    else
-      this.context.logger.warn({ fields: fields[0] }, 'an entry of the stream is not a fact; it is skipped');
-  }
-}
-
-/** The fact of a stream entry, without its tenant; null when it is not one. */
-export function parseFact(fields: string[]): Fact | null {
-  const at = fields.indexOf('fact');
-  try {
-    const { fact } = JSON.parse(fields[at + 1] ?? '') as { fact?: Partial<Fact> };
-    const sound =
-      typeof fact?.job_id === 'string' &&
-      typeof fact.seq === 'number' &&
-      EVENT_TYPES.includes(fact.event_type as EventType);
-    return sound ? ({ ...fact, session_id: fact.session_id ?? null } as Fact) : null;
-  } catch {
-    return null;
   }
 }
 

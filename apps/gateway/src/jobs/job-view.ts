@@ -3,7 +3,9 @@ import {
   EARLY_MULTIVARIANT,
   type ErrorCode,
   finishedPlayback,
+  type JobFailure,
   type JobStatus,
+  type JobSummary,
   type JobView,
   type JobWarning,
   mediaPrefix,
@@ -17,10 +19,13 @@ import {
   type WaitingFor,
 } from '#contracts';
 import { NO_PACE, type Pace, type PaceSample, paceOf } from '#work';
+import { waitingWords } from './waiting-words.js';
 
 /** What one statement says about a job: everything is of the same instant. */
 export interface JobRow {
   id: string;
+  tenant_id: string;
+  priority: number;
   key: string | null;
   bucket: string | null;
   status: JobStatus;
@@ -29,6 +34,9 @@ export interface JobRow {
   workflow_id: string | null;
   error_code: ErrorCode | null;
   error_message: string | null;
+  error_detail: Record<string, unknown> | null;
+  /** What another try needs is kept. */
+  retryable: boolean;
   result: (NamedPlayback & { warnings?: JobWarning[] }) | null;
   created_at: Date;
   updated_at: Date;
@@ -42,6 +50,8 @@ export interface JobRow {
   asset_id: string;
   asset_kept: boolean;
   session_id: string | null;
+  batch_id: string | null;
+  user_id: string | null;
   filename: string | null;
   bytes_received: number | null;
   bytes_total: number | null;
@@ -54,6 +64,8 @@ export interface JobRow {
   }[];
   renditions: RenditionProgress[];
   waiting_for: WaitingFor | null;
+  /** The job whose place in the line is this one's. */
+  in_line: string | null;
   place_in_line: number | null;
   pace: PaceSample[];
   source_complete: boolean;
@@ -64,9 +76,18 @@ export interface JobRow {
   storyboard: string | null;
 }
 
-export function toJobView(row: JobRow): JobView {
+/** What the row does not say itself. */
+export interface Beside {
+  mayStartAt: string | null;
+  /** Whether the reader may have the operator's words. */
+  isOperator: boolean;
+}
+
+export function toJobView(row: JobRow, beside: Beside): JobView {
   return {
     id: row.id,
+    tenant_id: row.tenant_id,
+    priority: row.priority,
     key: row.key,
     bucket: row.bucket,
     status: row.status,
@@ -84,6 +105,8 @@ export function toJobView(row: JobRow): JobView {
       created_at: new Date(event.created_at).toISOString(),
     })),
     session_id: row.session_id,
+    batch_id: row.batch_id,
+    user_id: row.user_id,
     filename: row.filename,
     seq: row.last_seq,
     bytes_received: row.bytes_received ?? 0,
@@ -92,8 +115,28 @@ export function toJobView(row: JobRow): JobView {
     playback: playbackOf(row),
     waiting_for: row.waiting_for,
     place_in_line: row.place_in_line,
+    waiting_message: waitingWords(row.waiting_for, row.place_in_line),
+    may_start_at: beside.mayStartAt,
+    failure: failureOf(row, beside),
     ...paceOfRow(row),
     warnings: row.result?.warnings ?? [],
+  };
+}
+
+export function toJobSummary(row: JobRow, beside: Beside): JobSummary {
+  const { latest_events: _events, renditions: _renditions, ...summary } = toJobView(row, beside);
+  return summary;
+}
+
+function failureOf(row: JobRow, { isOperator }: Beside): JobFailure | null {
+  if (row.status !== 'failed') return null;
+  return {
+    code: row.error_code ?? 'internal',
+    message: row.error_message ?? 'The video could not be converted.',
+    stage: row.stage,
+    failed_at: (row.completed_at ?? row.updated_at).toISOString(),
+    retryable: row.retryable,
+    detail: isOperator ? row.error_detail : null,
   };
 }
 

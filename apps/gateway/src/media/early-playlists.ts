@@ -39,6 +39,11 @@ export class EarlyPlaylists {
     return text;
   }
 
+  /** The asset can be played, and its rows say nothing of how it was made any more. */
+  isReplaced(assetId: string): Promise<boolean> {
+    return this.rows.isReplaced(assetId);
+  }
+
   private renditions(assetId: string): Promise<EarlyRendition[]> {
     return this.assets.read(assetId, () => this.rows.renditions(assetId));
   }

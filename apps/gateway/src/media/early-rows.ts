@@ -65,6 +65,16 @@ export class EarlyRows {
     );
   }
 
+  /** Whether the asset can be played and the rows of its job are gone. */
+  async isReplaced(assetId: string): Promise<boolean> {
+    const rows = await this.database.query<unknown[]>(
+      `SELECT 1 FROM assets a WHERE a.id = $1 AND a.status = 'ready'
+         AND NOT EXISTS (SELECT 1 FROM renditions r WHERE r.asset_id = a.id)`,
+      [assetId],
+    );
+    return rows.length > 0;
+  }
+
   /** Whether the virus scanner has not let the asset go. */
   async isHeld(assetId: string): Promise<boolean> {
     const rows = await this.database.query<unknown[]>(

@@ -1,16 +1,26 @@
 import { Controller, Get, Head, Inject, Param, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { SluiceError } from '#contracts';
+import { PLAYLISTS, SluiceError } from '#contracts';
 import { type ObjectStore, type StoredObject } from '#storage';
 import { STORE } from '../tokens.js';
 import { dispositionOf } from './disposition.js';
 import { EarlyPlaylists } from './early-playlists.js';
 import { HLS_TYPE, type MediaObject, parseMediaPath } from './media-path.js';
+import { type Leave, MediaRights, mediaNotFound } from './media-rights.js';
 import { Quarantine } from './quarantine.js';
 import { parseRange } from './range.js';
 
-const FOR_EVER = 'public, max-age=31536000, immutable';
-const A_MINUTE = 'public, max-age=60';
+/** A name that carries a digest means the same bytes for ever; a year is the custom. */
+const FOR_EVER = 31_536_000;
+const A_MINUTE = 60;
+
+/** With a ticket before the asset a whole tree of relative addresses is signed. */
+const PATHS = [':assetId/*', 'signed/:ticket/:assetId/*'] as const;
+
+function cacheControl({ immutable }: MediaObject, { isPublic, seconds }: Leave): string {
+  const age = Math.min(immutable ? FOR_EVER : A_MINUTE, seconds);
+  return `${isPublic ? 'public' : 'private'}, max-age=${age}${immutable ? ', immutable' : ''}`;
+}
 
 /** Media for development and single machines; in a cluster a CDN over the store takes these addresses. */
 @Controller('media')
@@ -18,45 +28,56 @@ export class MediaController {
   constructor(
     @Inject(EarlyPlaylists) private readonly early: EarlyPlaylists,
     @Inject(Quarantine) private readonly quarantine: Quarantine,
+    @Inject(MediaRights) private readonly rights: MediaRights,
     @Inject(STORE) private readonly store: ObjectStore,
   ) {}
 
-  @Head(':assetId/*')
+  @Head([...PATHS])
   head(@Param() params: Record<string, string>, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     return this.get(params, request, reply);
   }
 
-  @Get(':assetId/*')
+  @Get([...PATHS])
   async get(
     @Param() params: Record<string, string>,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
     const target = parseMediaPath(params.assetId ?? '', params['*'] ?? '');
-    if (!target) throw notFound();
+    if (!target) throw mediaNotFound();
+    const leave = await this.rights.assertMaySee(request, params.assetId ?? '', params.ticket);
     // Always: a cache must not give an answer without the CORS header to a page that needs it.
     reply.header('vary', 'Origin');
     if (target.kind === 'object') {
-      if (await this.quarantine.holds(params.assetId ?? '')) throw notFound();
-      return this.sendObject(target, request, reply);
+      if (await this.quarantine.holds(params.assetId ?? '')) throw mediaNotFound();
+      return this.sendObject(target, leave, request, reply);
     }
-    const text =
-      target.kind === 'early-multivariant'
-        ? await this.early.multivariant(target.assetId, target.format)
-        : await this.early.media(target.assetId, target.rendition, target.format);
-    return reply.header('cache-control', 'no-store').type(HLS_TYPE).send(text);
+    reply.header('cache-control', 'no-store');
+    try {
+      const text =
+        target.kind === 'early-multivariant'
+          ? await this.early.multivariant(target.assetId, target.format)
+          : await this.early.media(target.assetId, target.rendition, target.format);
+      return reply.type(HLS_TYPE).send(text);
+    } catch (error) {
+      // What an early playlist is made of goes with the row of its job (S1-06); the finished one says the same.
+      if (!(await this.early.isReplaced(target.assetId))) throw error;
+      const [multivariant, media] = PLAYLISTS[target.format].finished;
+      return reply.redirect(target.kind === 'early-multivariant' ? multivariant : media, 307);
+    }
   }
 
   private async sendObject(
     target: MediaObject,
+    leave: Leave,
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
     const object = await this.store.stat(target.key);
-    if (!object) throw notFound();
+    if (!object) throw mediaNotFound();
     const etag = `"${target.version ?? versionOf(object)}"`;
     reply
-      .header('cache-control', target.immutable ? FOR_EVER : A_MINUTE)
+      .header('cache-control', cacheControl(target, leave))
       .header('etag', etag)
       .header('accept-ranges', 'bytes');
     const disposition = target.isDownload ? dispositionOf(filenameIn(request)) : null;
@@ -93,9 +114,3 @@ const versionOf = ({ size, modified }: StoredObject) =>
 
 const matches = (header: string | undefined, etag: string): boolean =>
   header?.split(',').some((one) => one.trim().replace(/^W\//, '') === etag || one.trim() === '*') ?? false;
-
-const notFound = () =>
-  new SluiceError(
-    'media_not_found',
-    'There is no such media; use an address that a job or a playlist names.',
-  );

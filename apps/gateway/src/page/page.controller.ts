@@ -26,6 +26,7 @@ export class PageController {
       max_file_size: environment.UPLOAD_MAX_FILE_SIZE,
       max_chunk_size: environment.UPLOAD_MAX_CHUNK_SIZE,
       allowed_extensions: acceptedExtensions(environment),
+      needs_token: environment.AUTH_MODE === 'keys',
     };
   }
 

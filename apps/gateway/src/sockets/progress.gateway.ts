@@ -9,11 +9,12 @@ import {
   WebSocketGateway,
 } from '@nestjs/websockets';
 import type { Socket } from 'socket.io';
-import { type JobView, SNAPSHOT_EVENT, type SubscribeAck } from '#contracts';
-import { type ServiceContext, toSluiceError } from '#http';
+import { SNAPSHOT_EVENT, type SubscribeAck } from '#contracts';
+import { assertScope, type ServiceContext, toSluiceError } from '#http';
 import { gauge } from '#observability';
 import { CONTEXT } from '../tokens.js';
-import { Client } from './client.js';
+import { Client, connectionEvent } from './client.js';
+import { principalOfSocket } from './socket-access.js';
 import { Subscriber } from './subscriber.js';
 
 /** S3-11 over Socket.IO: `subscribe`, `unsubscribe`; facts under their own names, `snapshot`, `heartbeat`. */
@@ -42,7 +43,7 @@ export class ProgressGateway
   }
 
   handleConnection(socket: Socket): void {
-    this.clients.set(socket.id, new Client(socket));
+    this.clients.set(socket.id, new Client(socket, principalOfSocket(socket)));
   }
 
   handleDisconnect(socket: Socket): void {
@@ -58,9 +59,11 @@ export class ProgressGateway
     @Ack() ack: unknown,
   ): Promise<void> {
     await this.answer(socket, ack, async (client) => {
-      await this.subscriber.subscribe(client, body, (snapshot: JobView) => {
-        acknowledge(ack, { ok: true, snapshot });
-        socket.emit(SNAPSHOT_EVENT, snapshot);
+      assertScope(client.principal, 'jobs:read');
+      await this.context.limits?.ofPrincipal({ kind: 'ordinary' }, client.principal);
+      await this.subscriber.subscribe(client, body, (answer, isNew) => {
+        acknowledge(ack, answer);
+        if (isNew && answer.snapshot) socket.emit(SNAPSHOT_EVENT, answer.snapshot);
       });
     });
   }
@@ -89,16 +92,13 @@ export class ProgressGateway
       const { code, message, status } = toSluiceError(exception);
       if (status >= 500) this.context.logger.error({ err: exception }, message);
       if (typeof ack === 'function') acknowledge(ack, { ok: false, code, message });
-      else socket.emit('error', { event_type: 'error', timestamp: new Date().toISOString(), code, message });
+      else socket.emit('error', { ...connectionEvent('error'), code, message });
     }
   }
 
   private beat(): void {
-    const timestamp = new Date().toISOString();
-    for (const client of this.clients.values()) {
-      client.socket.emit('heartbeat', { event_type: 'heartbeat', timestamp });
-      client.dropWhenSlow();
-    }
+    const beat = connectionEvent('heartbeat');
+    for (const { socket } of this.clients.values()) socket.emit('heartbeat', beat);
   }
 }
 

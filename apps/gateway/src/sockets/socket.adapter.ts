@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { INestApplicationContext } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
-import { checkAccess, type ServiceContext } from '#http';
+import type { Server } from 'socket.io';
+import { type Authenticate, addressOf, checkAccess, type ServiceContext } from '#http';
+import { admitOnly } from './socket-access.js';
 
 type Options = NonNullable<Parameters<IoAdapter['createIOServer']>[1]>;
 
@@ -13,14 +15,16 @@ export class SocketAdapter extends IoAdapter {
   constructor(
     app: INestApplicationContext,
     private readonly context: ServiceContext,
+    private readonly authenticate: Authenticate,
   ) {
     super(app);
   }
 
   override createIOServer(port: number, options?: Options) {
-    const { environment, access } = this.context;
+    const { environment, access, limits } = this.context;
+    const ipOf = addressOf(environment);
     const interval = environment.WEBSOCKET_HEARTBEAT_INTERVAL * 1000;
-    return super.createIOServer(port, {
+    const server = super.createIOServer(port, {
       ...options,
       serveClient: false,
       maxHttpBufferSize: MESSAGE_BYTES,
@@ -31,13 +35,18 @@ export class SocketAdapter extends IoAdapter {
         request: IncomingMessage,
         decide: (refusal: string | null | undefined, allowed: boolean) => void,
       ) => {
-        try {
+        const check = async () => {
           checkAccess(request.headers, access);
-          decide(null, true);
-        } catch {
-          decide(null, false);
-        }
+          await limits?.ofAddress({ ip: ipOf(request), kind: 'ordinary' });
+        };
+        check().then(
+          () => decide(null, true),
+          () => decide(null, false),
+        );
       },
     } as Options);
+    // The adapter has a release of its own, which differs in private fields only.
+    admitOnly(server as unknown as Server, this.authenticate);
+    return server;
   }
 }

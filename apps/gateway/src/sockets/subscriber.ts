@@ -1,83 +1,80 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type JobView, SluiceError, type SubscribeRequest } from '#contracts';
-import { parseId } from '#http';
-import { jobTopic, sessionTopic, type Topic } from '../facts/follower.js';
-import { Followers } from '../facts/followers.js';
-import { JobReader } from '../jobs/job-reader.js';
+import { SluiceError, type SubscribeAck } from '#contracts';
+import { Following, parseEventId, parseWish, type Wish } from '../facts/following.js';
+import type { Subscription } from '../facts/subscription.js';
 import { type Client, SUBSCRIPTIONS_AT_MOST } from './client.js';
 
-/** Subscribes without a gap: follow and hold, read the snapshot from rows, announce it, let go of what came since. */
+const MINE = 'mine';
+const keyOf = (wish: Wish): string =>
+  'mine' in wish ? MINE : 'jobId' in wish ? `job:${wish.jobId}` : `session:${wish.sessionId}`;
+
+type Announce = (answer: Extract<SubscribeAck, { ok: true }>, isNew: boolean) => void;
+
+/** `subscribe` and `unsubscribe` of a connection. A session's subscription is one to its job. */
 @Injectable()
 export class Subscriber {
-  constructor(
-    @Inject(Followers) private readonly followers: Followers,
-    @Inject(JobReader) private readonly jobs: JobReader,
-  ) {}
+  constructor(@Inject(Following) private readonly following: Following) {}
 
-  /** A session's subscription follows its job too: facts name one session, and several may share a job. */
-  async subscribe(client: Client, body: unknown, announce: (snapshot: JobView) => void): Promise<void> {
-    const { topic, sessionId, jobId: given } = parseSubscription(body);
-    if (!client.subscriptions.has(topic) && client.subscriptions.size >= SUBSCRIPTIONS_AT_MOST) {
-      throw new SluiceError(
-        'bad_request',
-        `A connection follows at most ${SUBSCRIPTIONS_AT_MOST} videos; open another.`,
-      );
+  async subscribe(client: Client, body: unknown, announce: Announce): Promise<void> {
+    const wish = parseWish(body);
+    const after = parseEventId((body as { last_event_id?: unknown }).last_event_id);
+    const key = keyOf(wish);
+    refuseUnlessFree(client, key);
+    if ('mine' in wish) {
+      const { subscription, lastEventId } = await this.following.mine(client.principal, after);
+      this.adopt(client, key, subscription, after);
+      announce({ ok: true, last_event_id: lastEventId }, after === null);
+      this.following.begin(subscription, client, true);
+      return;
     }
-    const before = new Set(client.follower.topics);
-    try {
-      this.followAndHold(client, topic);
-      const jobId = given ?? (await this.jobs.jobOfSession(sessionId ?? ''));
-      this.followAndHold(client, jobTopic(jobId));
-      const snapshot = await this.jobs.view(jobId, sessionId);
-      if (!client.socket.connected) throw new SluiceError('bad_request', 'The connection is closed.');
-      this.followers.log.begin(jobId, snapshot.seq);
-      client.follower.release(jobId, snapshot.seq, () => announce(snapshot));
-      client.subscriptions.set(topic, jobId);
-    } catch (error) {
-      for (const topic of [...client.follower.topics]) {
-        if (!before.has(topic) || !client.socket.connected) this.followers.leave(topic, client.follower);
-      }
-      client.follower.resume();
-      throw error;
-    }
+    const followed = await this.following.job(client.principal, wish, after);
+    const { subscription, view, lastEventId } = followed;
+    this.adopt(client, key, subscription, after);
+    announce({ ok: true, snapshot: view, last_event_id: lastEventId }, after === null);
+    this.following.begin(subscription, client, after !== null);
   }
 
   unsubscribe(client: Client, body: unknown): void {
-    const { topic } = parseSubscription(body);
-    const jobId = client.subscriptions.get(topic);
-    client.subscriptions.delete(topic);
-    if (topic.startsWith('session:')) this.followers.leave(topic, client.follower);
-    if (jobId !== undefined && ![...client.subscriptions.values()].includes(jobId)) {
-      this.followers.leave(jobTopic(jobId), client.follower);
+    const key = keyOf(parseWish(body));
+    const subscription = client.subscriptions.get(key);
+    client.subscriptions.delete(key);
+    if (subscription && ![...client.subscriptions.values()].includes(subscription)) {
+      this.following.leave(subscription);
     }
   }
 
   leave(client: Client): void {
-    this.followers.leaveAll(client.follower);
+    for (const subscription of client.subscriptions.values()) this.following.leave(subscription);
+    client.subscriptions.clear();
   }
 
-  private followAndHold(client: Client, topic: Topic): void {
-    client.follower.hold(topic);
-    this.followers.follow(topic, client.follower);
+  /** One subscription for each feed: who asks for a session and for its job hears each fact once. */
+  private adopt(client: Client, key: string, subscription: Subscription, after: number | null): void {
+    if (!client.open) {
+      this.following.leave(subscription);
+      throw new SluiceError('bad_request', 'The connection is closed.');
+    }
+    for (const [other, old] of [...client.subscriptions]) {
+      if (old.feed !== subscription.feed) continue;
+      // What has been sent is not sent again, unless that is what is asked for.
+      if (after === null) subscription.floor = Math.max(subscription.floor, old.floor);
+      this.following.leave(old);
+      client.subscriptions.set(other, subscription);
+    }
+    client.subscriptions.set(key, subscription);
   }
 }
 
-/** Exactly one of the two ids of a SubscribeRequest. */
-export function parseSubscription(body: unknown): {
-  topic: Topic;
-  sessionId: string | null;
-  jobId: string | null;
-} {
-  const { session_id: session, job_id: job } = (typeof body === 'object' && body !== null ? body : {}) as {
-    [K in keyof SubscribeRequest]: unknown;
-  };
-  if (typeof session === 'string' && job === undefined) {
-    const sessionId = parseId(session);
-    return { topic: sessionTopic(sessionId), sessionId, jobId: null };
+/** The id that a client comes back with counts for one order of facts: that of `mine`, or each job's own. */
+function refuseUnlessFree({ subscriptions }: Client, key: string): void {
+  if (subscriptions.has(key)) return;
+  if (subscriptions.has(MINE) || (key === MINE && subscriptions.size > 0)) {
+    throw new SluiceError('bad_request', 'A connection follows either mine or single videos; open another.');
   }
-  if (typeof job === 'string' && session === undefined) {
-    const jobId = parseId(job);
-    return { topic: jobTopic(jobId), sessionId: null, jobId };
+  if (subscriptions.size >= SUBSCRIPTIONS_AT_MOST) {
+    throw new SluiceError(
+      'bad_request',
+      `A connection follows at most ${SUBSCRIPTIONS_AT_MOST} videos; open another.`,
+    );
   }
-  throw new SluiceError('bad_request', 'Send an object with either session_id or job_id.');
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { UNCLEAN_DEATHS_AT_MOST } from '#contracts';
 import type { DataSource } from '#persistence';
 import { DATABASE } from '../tokens.js';
 
@@ -9,10 +10,24 @@ export interface Leaving {
   waitMs: number;
 }
 
+/**
+ * SQL: moves assets of failed jobs that nobody has tried again in $1 hours to the cleanup. Work that ended its
+ * process three times stays for the operator, as long as its job's row.
+ */
+export const LET_GO = `UPDATE assets SET status = 'deleting', deleting_since = now(), updated_at = now()
+  WHERE status = 'failed' AND held_since <= now() - $1::float8 * interval '1 hour'
+    AND NOT ($1 > 0 AND EXISTS (SELECT 1 FROM jobs JOIN spans ON spans.job_id = jobs.id
+      WHERE jobs.asset_id = assets.id AND jobs.waits_for IS NULL AND spans.unclean_deaths >= ${UNCLEAN_DEATHS_AT_MOST}))`;
+
 /** What cleaning an asset reads and writes. */
 @Injectable()
 export class CleanupRows {
   constructor(@Inject(DATABASE) private readonly database: DataSource) {}
+
+  /** What a failed job has left has been kept for long enough: it may go. */
+  async letGo(assetId: string, hours: number): Promise<void> {
+    await this.database.query(`${LET_GO} AND id = $2`, [hours, assetId]);
+  }
 
   /**
    * Null unless the asset is `deleting`. A worker learns of the end when it extends its lease, so the

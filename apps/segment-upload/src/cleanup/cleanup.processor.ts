@@ -22,8 +22,10 @@ export class CleanupProcessor {
   ) {}
 
   readonly process: Handler<'cleanup'> = async ({ assetId }, { signal }) => {
+    const { LEASE_SECONDS, SOURCE_RETENTION_HOURS } = this.context.environment;
+    await this.rows.letGo(assetId, SOURCE_RETENTION_HOURS);
     await this.rows.closeSessions(assetId);
-    const leaving = await this.rows.look(assetId, this.context.environment.LEASE_SECONDS);
+    const leaving = await this.rows.look(assetId, LEASE_SECONDS);
     if (!leaving) return undefined;
     await this.store.deletePrefix(mediaPrefix(assetId));
     for (const sessionId of leaving.sessionIds) {

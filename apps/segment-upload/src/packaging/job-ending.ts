@@ -41,8 +41,9 @@ export class JobEnding {
 
   /** Job `failed` with the error's code, asset `deleting`; its cleanup is enqueued. */
   async fail(job: PackageJob, error: SluiceError): Promise<void> {
-    const { code, message } = error;
-    const failed = await this.database.transaction((manager) => failJob(manager, job.id, { code, message }));
+    const { code, message, details } = error;
+    const fault = { code, message, detail: { work: 'package', ...details } };
+    const failed = await this.database.transaction((manager) => failJob(manager, job.id, fault));
     if (!failed) return;
     await this.resources.queues.enqueue('cleanup', { assetId: failed.assetId });
     await this.resources.facts.publish(...failed.facts);
@@ -58,12 +59,12 @@ export class JobEnding {
       const waiting = await endWaiting(manager, job.id);
       // Dedup finds one asset for a file; another of the same file is published without its digest.
       await manager.query(
-        `UPDATE assets a SET status = 'ready', updated_at = now(),
+        `UPDATE assets a SET status = 'ready', result = $2, held_since = now(), updated_at = now(),
            sha256 = CASE WHEN EXISTS (SELECT 1 FROM assets o WHERE o.status = 'ready' AND o.id <> a.id
              AND o.tenant_id = a.tenant_id AND o.sha256 = a.sha256 AND o.profile = a.profile)
              THEN NULL ELSE a.sha256 END
          WHERE a.id = $1 AND a.status = 'provisional'`,
-        [job.assetId],
+        [job.assetId, JSON.stringify(result)],
       );
       await manager.query(
         'UPDATE renditions SET completed_at = now() WHERE job_id = $1 AND completed_at IS NULL',

@@ -4,6 +4,7 @@ import {
   finishedPlayback,
   type JobWarning,
   mediaPrefix,
+  percentOf,
   SluiceError,
   type Stage,
   tsPlaylist,
@@ -11,6 +12,7 @@ import {
 import { recordFact } from '#events';
 import { type ServiceContext, toSluiceError } from '#http';
 import type { QualityFloor } from '#media';
+import { observe } from '#observability';
 import type { Handler } from '#queue';
 import { FinishingRows } from '../finishing/finishing-rows.js';
 import { type Verdict, verdictOf } from '../finishing/verdict.js';
@@ -23,8 +25,6 @@ import { hasTs, type PackageJob, PackageRows, type StoredRendition } from './pac
 import { RubbishSweeper } from './rubbish-sweeper.js';
 import { trackWarnings } from './track-warnings.js';
 
-/** S1-04 */
-const PACKAGING = { from: 75, to: 85 };
 /** Another try gives the same. */
 const FINAL: ErrorCode[] = ['segments_missing', 'quality_below_floor'];
 
@@ -65,7 +65,7 @@ export class PackageProcessor {
    */
   private async package(job: PackageJob, signal: AbortSignal): Promise<void> {
     if (job.isPackaged && (await this.finishing.hasOpen(job.id))) return;
-    await this.say(job.id, 'validation', 60);
+    await this.say(job.id, 'validation');
     const all = await this.rows.renditions(job.id);
     await assertComplete(this.rows, all);
     // A track without a single packet has no playlist that a player would take.
@@ -78,16 +78,32 @@ export class PackageProcessor {
     const verdict = verdictOf(job.assetId, await this.finishing.ended(job.id), this.floor());
     if (verdict.belowFloor && this.context.environment.QUALITY_FLOOR === 'fail')
       throw new SluiceError('quality_below_floor', verdict.belowFloor);
-    const { packaged, duration } = await this.write(job, renditions, signal, (stage, progress) =>
-      this.say(job.id, stage, progress),
+    const { packaged, duration } = await this.write(job, renditions, signal, (stage, share) =>
+      this.say(job.id, stage, share),
     );
     await this.sweeper.sweep(job.assetId, new Set(manifestKeys(job.assetId, packaged)));
-    await this.say(job.id, 'storage', 95);
+    await this.say(job.id, 'storage', 1);
     const warnings = [...trackWarnings(await this.rows.leftOut(job.id)), ...verdict.warnings];
     const result = resultOf(job, packaged, duration, { ...verdict, warnings });
     const completed = await this.ending.complete(job, result);
+    if (completed) await this.measure(job.id);
     const now = completed ? null : await this.rows.job(job.id);
     if (now) await this.withdraw(now);
+  }
+
+  /** The job has ended: what is wrong with a figure must not end it again. */
+  private async measure(jobId: string): Promise<void> {
+    const rows = await this.resources.database
+      .query<{ playable: number | null; completed: number }[]>(
+        `SELECT extract(epoch FROM playable_at - created_at)::float8 AS playable,
+           extract(epoch FROM completed_at - created_at)::float8 AS completed FROM jobs WHERE id = $1`,
+        [jobId],
+      )
+      .catch(() => []);
+    for (const { playable, completed } of rows) {
+      if (playable !== null) observe('sluice_playable_seconds', playable);
+      observe('sluice_job_seconds', completed);
+    }
   }
 
   /** Playlists and MPD. */
@@ -95,16 +111,15 @@ export class PackageProcessor {
     job: PackageJob,
     renditions: readonly StoredRendition[],
     signal: AbortSignal,
-    say: (stage: Stage, progress: number) => Promise<void>,
+    say: (stage: Stage, share?: number) => Promise<void>,
   ): Promise<{ packaged: PackagedRendition[]; duration: number }> {
     const packaged: PackagedRendition[] = [];
     for (const [index, rendition] of renditions.entries()) {
-      const share = Math.floor(((PACKAGING.to - PACKAGING.from) * index) / renditions.length);
-      await say('packaging', PACKAGING.from + share);
+      await say('packaging', index / renditions.length);
       packaged.push(await this.manifests.writeMediaPlaylist(job.assetId, rendition, 'cmaf', signal));
     }
     await this.writeTs(job, renditions, signal);
-    await say('storage', 90);
+    await say('storage');
     const duration = Math.max(...packaged.map(({ endTicks, timescale }) => endTicks / timescale));
     await this.manifests.writeMultivariant(job.assetId, packaged, 'cmaf', signal);
     await this.manifests.writeMpd(job.assetId, packaged, duration, signal);
@@ -130,7 +145,8 @@ export class PackageProcessor {
   }
 
   /** Not durable: a second run repeats none of it, stage and progress only go forward. */
-  private async say(jobId: string, stage: Stage, progress: number): Promise<void> {
+  private async say(jobId: string, stage: Stage, share = 0): Promise<void> {
+    const progress = percentOf(stage, share);
     const fact = await this.resources.database.transaction((manager) =>
       recordFact(manager, jobId, { type: 'processing_progress', durable: false, stage, progress }),
     );

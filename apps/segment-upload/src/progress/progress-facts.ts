@@ -3,6 +3,7 @@ import {
   EARLY_MULTIVARIANT,
   mediaPrefix,
   NO_PLAYBACK,
+  percentOf,
   type RenditionProgress,
   type SegmentPayload,
   type TenantFact,
@@ -15,9 +16,6 @@ import { measurePace } from './measure-pace.js';
 
 export type Scan = 'off' | 'pending' | 'clean' | 'refused';
 
-/** S1-04: what of the whole job the stage `transcoding` is. */
-const FROM = 30;
-const TO = 50;
 /** S0-17 */
 const INTERVAL = '2 seconds';
 
@@ -64,11 +62,11 @@ export function transcodingProgress(
   let stored = 0;
   let planned = 0;
   for (const { segments_completed, segments_total } of renditions) {
-    if (segments_total === null) return FROM;
+    if (segments_total === null) return percentOf('transcoding');
     stored += Math.min(segments_completed, segments_total);
     planned += segments_total;
   }
-  return planned === 0 ? FROM : FROM + Math.floor(((TO - FROM) * stored) / planned);
+  return percentOf('transcoding', planned === 0 ? 0 : stored / planned);
 }
 
 export async function renditionsOf(manager: EntityManager, jobId: string): Promise<Row[]> {

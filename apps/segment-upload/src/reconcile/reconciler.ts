@@ -7,6 +7,8 @@ import {
 import { toQueuePriority } from '#contracts';
 import { endWaiting } from '#events';
 import type { ServiceContext } from '#http';
+import { count } from '#observability';
+import { LET_GO } from '../cleanup/cleanup-rows.js';
 import type { Resources } from '../resources.js';
 import { CONTEXT, RESOURCES } from '../tokens.js';
 
@@ -39,7 +41,13 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
     if (this.stopped) return;
     this.timer = setTimeout(() => {
       this.round = this.reconcile()
-        .catch((error: unknown) => this.context.logger.warn({ err: error }, 'reconciling did not succeed'))
+        .then(
+          () => count('sluice_reconcile_rounds_total', { result: 'done' }),
+          (error: unknown) => {
+            count('sluice_reconcile_rounds_total', { result: 'failed' });
+            this.context.logger.warn({ err: error }, 'reconciling did not succeed');
+          },
+        )
         .finally(() => this.next(this.context.environment.RECONCILE_INTERVAL_SECONDS * 1000));
     }, delayMs);
   }
@@ -79,6 +87,7 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
       })),
     );
     await this.endForgotten();
+    await database.query(LET_GO, [this.context.environment.SOURCE_RETENTION_HOURS]);
     const assets = await database.query<{ id: string }[]>(
       `SELECT id FROM assets WHERE status = 'deleting' ORDER BY deleting_since LIMIT ${AT_MOST}`,
     );

@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type SegmentPayload, SluiceError } from '#contracts';
 import type { ServiceContext } from '#http';
+import { count } from '#observability';
 import type { Handler } from '#queue';
 import type { Resources } from '../resources.js';
 import { CONTEXT, RESOURCES } from '../tokens.js';
 import { objectsOf, type SegmentObject } from './segment-objects.js';
-import { SegmentRecorder } from './segment-recorder.js';
+import { type Outcome, SegmentRecorder } from './segment-recorder.js';
 import { decide, SegmentRows, type SegmentState } from './segment-rows.js';
 import { SegmentTransfer } from './segment-transfer.js';
 import { type Refusal, WorkerClient } from './worker-client.js';
@@ -56,6 +57,9 @@ export class SegmentProcessor {
       objects,
     });
     await this.resources.facts.publish(...facts);
+    count('sluice_segments_total', { outcome: COUNTED[outcome] });
+    if (outcome === 'recorded')
+      count('sluice_segment_bytes_total', {}, segment.size + (segment.ts?.size ?? 0));
     if (outcome !== 'recorded') await this.discard(state.assetId, objects, outcome === 'closed');
     await this.release(worker, segment, outcome === 'refused' ? 'init_mismatch' : undefined);
     return undefined;
@@ -72,8 +76,11 @@ export class SegmentProcessor {
   }
 
   private async release(worker: string, segment: SegmentPayload, refused?: Refusal): Promise<void> {
-    const { jobId, spanId, rendition, index } = segment;
-    if (refused) this.context.logger.warn({ jobId, spanId, rendition, index, refused }, 'segment refused');
+    if (refused) {
+      const { jobId, spanId, rendition, index } = segment;
+      const ids = { job_id: jobId, span_id: spanId, rendition, index };
+      this.context.logger.warn({ ...ids, refused }, 'segment refused');
+    }
     await this.workers.release(worker, segment, refused);
   }
 }
@@ -82,3 +89,11 @@ const REFUSALS: Partial<Record<SluiceError['code'], Refusal>> = {
   segment_bad_magic: 'bad_magic',
   segment_checksum_mismatch: 'checksum_mismatch',
 };
+
+const COUNTED = {
+  recorded: 'stored',
+  known: 'known',
+  late: 'late',
+  closed: 'late',
+  refused: 'refused',
+} as const satisfies Record<Outcome, string>;

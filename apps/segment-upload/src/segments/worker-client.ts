@@ -7,6 +7,7 @@ import {
   scratchPath,
 } from '#contracts';
 import { type ServiceContext, signedHeaders } from '#http';
+import { traceparent } from '#observability';
 import { CONTEXT } from '../tokens.js';
 
 /** Why a worker's segment is not taken; it travels as `?refused=` with the request that drops the copy. */
@@ -54,7 +55,11 @@ export class WorkerClient {
     path: string,
     signal: AbortSignal,
   ): Promise<Response> {
-    const headers = signedHeaders(this.context.environment.INTERNAL_SECRET, method, path);
+    const trace = traceparent();
+    const headers = {
+      ...signedHeaders(this.context.environment.INTERNAL_SECRET, method, path),
+      ...(trace === undefined ? {} : { traceparent: trace }),
+    };
     try {
       return await fetch(address + path, { method, headers, signal, redirect: 'error' });
     } catch (error) {

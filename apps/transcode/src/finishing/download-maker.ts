@@ -57,7 +57,7 @@ export class DownloadMaker {
     const name = downloadFileName(digestOf(parts, stored));
     const key = renditionPrefix(task.assetId, rendition) + name;
     const body = Readable.from(file(reader, watch, parts, movie, stored), { objectMode: false });
-    await this.store.put(key, body, { size, signal: watch.signal });
+    await this.store.put(key, body, { size, signal: watch.signal, onSending: () => watch.moved() });
     return { result: { rendition, name, bytes: size }, objects: [key], playback: null };
   }
 

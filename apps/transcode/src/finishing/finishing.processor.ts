@@ -1,9 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
-import { type ErrorCode, type FinishingKind, type FinishingPayload, SluiceError } from '#contracts';
+import {
+  type ErrorCode,
+  type FinishingKind,
+  type FinishingPayload,
+  SluiceError,
+  UNCLEAN_DEATHS_AT_MOST,
+} from '#contracts';
 import type { FactPublisher } from '#events';
 import type { Logger } from '#observability';
-import type { Handler, QueueProducer } from '#queue';
+import type { Handled, Handler, QueueProducer } from '#queue';
+import { Company, isLastChance } from '../company.js';
 import { EndedJobs } from '../ended-jobs.js';
 import { JobEnded, Lease } from '../spans/lease.js';
 import { ENVIRONMENT, LOGGER, PRODUCER, PUBLISHER } from '../tokens.js';
@@ -12,7 +19,6 @@ import { type ClaimedTask, type Ended, FinishingRepository } from './finishing.r
 import { TaskRunner } from './task-runner.js';
 
 const ATTEMPTS = 2;
-const UNCLEAN_DEATHS = 3;
 const LOOK_AGAIN_MS = 1000;
 /** A store that is away is no fault of the video. */
 const COME_BACK_MS = 3000;
@@ -42,15 +48,23 @@ export class FinishingProcessor {
     @Inject(WorkerIdentity) private readonly worker: WorkerIdentity,
     @Inject(PRODUCER) private readonly producer: QueueProducer,
     @Inject(PUBLISHER) private readonly publisher: FactPublisher,
+    @Inject(Company) private readonly company: Company,
   ) {}
 
-  readonly handle: Handler<'finishing'> = async ({ taskId }: FinishingPayload, { signal }) => {
+  readonly handle: Handler<'finishing'> = ({ taskId }: FinishingPayload, { signal }) =>
+    this.company.run((isAlone) => this.attempt(taskId, signal, isAlone), signal);
+
+  private async attempt(taskId: string, signal: AbortSignal, isAlone: boolean): Promise<Handled | 'alone'> {
     const seconds = this.environment.LEASE_SECONDS;
     const task = await this.tasks.claim(taskId, this.worker.id, seconds);
     if (!task) return (await this.tasks.isOpen(taskId)) ? { retryInMs: LOOK_AGAIN_MS } : undefined;
-    if (task.uncleanDeaths >= UNCLEAN_DEATHS) {
+    if (task.uncleanDeaths >= UNCLEAN_DEATHS_AT_MOST) {
       await this.goOn(task, await this.tasks.fail(task, FAILURES[task.kind]));
       return undefined;
+    }
+    if (isLastChance(task.uncleanDeaths) && !isAlone) {
+      await this.tasks.release(task);
+      return 'alone';
     }
     const lease = new Lease(seconds, () => this.tasks.extend(task, seconds), signal);
     return this.ended.during(task.jobId, lease, async () => {
@@ -62,7 +76,7 @@ export class FinishingProcessor {
         return this.giveUp(task, error, signal.aborted, lease.signal.aborted);
       }
     });
-  };
+  }
 
   private async goOn(task: ClaimedTask, ended: Ended): Promise<void> {
     if (ended?.last) await this.producer.enqueue('package', { jobId: task.jobId });

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Environment, Profiles } from '#config';
-import { type ErrorCode, type PlanPayload, SluiceError } from '#contracts';
+import { type PlanPayload, SluiceError } from '#contracts';
 import type { FactPublisher } from '#events';
 import { ArrivesSoon, analyzeSource, assertAble, NotArrived, type Plan, planJob } from '#media';
 import type { Logger } from '#observability';
@@ -160,6 +160,8 @@ export class PlanProcessor {
       return undefined;
     } catch (error) {
       if (error instanceof JobEnded) return undefined;
+      // A process that stood still: whoever claims it next plans it, this one or another.
+      if (error instanceof SluiceError && error.code === 'lease_lost') return { retryInMs: LOOK_AGAIN_MS };
       if (error instanceof ArrivesSoon) {
         await this.plans.release(claim, SOON_SECONDS);
         return { retryInMs: SOON_SECONDS * 1000 };
@@ -173,14 +175,16 @@ export class PlanProcessor {
         await this.plans.release(claim, signal.aborted ? 0 : REST_SECONDS);
         throw error;
       }
-      await this.fail(claim, error.code, error.message);
+      await this.fail(claim, error);
       return undefined;
     }
   }
 
-  private async fail(claim: PlanClaim, code: ErrorCode, message: string): Promise<void> {
-    this.logger.warn({ job_id: claim.jobId, code }, message);
-    const failed = await this.plans.fail(claim, { code, message });
+  private async fail(claim: PlanClaim, { code, message, cause, details }: SluiceError): Promise<void> {
+    const reason = cause instanceof Error ? cause.message : undefined;
+    this.logger.warn({ job_id: claim.jobId, code, reason }, message);
+    const detail = { work: 'plan', reason, ...details };
+    const failed = await this.plans.fail(claim, { code, message, detail });
     if (!failed) return;
     await this.producer.enqueue('cleanup', { assetId: failed.assetId });
     await this.publisher.publish(...failed.facts);

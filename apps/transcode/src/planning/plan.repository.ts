@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
-import { type ErrorCode, type OutputChoice, readProfileKey, type TenantFact } from '#contracts';
-import { failJob, recordFact } from '#events';
+import { type OutputChoice, percentOf, readProfileKey, type TenantFact } from '#contracts';
+import { failJob, type JobFault, recordFact } from '#events';
 import type { Plan } from '#media';
 import type { DataSource, EntityManager } from '#persistence';
-import { dueJobs, nextTurn } from '#work';
+import { dueJobs, nextTurn, noteTurns } from '#work';
 import type { Extension } from '../spans/lease.js';
 import { DATA_SOURCE, ENVIRONMENT } from '../tokens.js';
 import { insertSpans } from './span-rows.js';
@@ -52,14 +52,16 @@ export class PlanRepository {
   async claim(jobId: string, leaseSeconds: number): Promise<PlanClaim | null> {
     const rows = await this.dataSource.transaction(async (manager) => {
       await manager.query('SELECT pg_advisory_xact_lock($1)', [PLACES_LOCK]);
-      const [claimed] = (await manager.query(
-        `UPDATE jobs SET plan_lease = plan_lease + 1, plan_lease_expires_at = now() + $2 * interval '1 second'
-         WHERE id = $1 AND id IN (SELECT id FROM (${dueJobs(this.environment)}) AS due)
-         RETURNING tenant_id, asset_id, plan_lease, copy_denied, encoders_denied,
-           (SELECT profile FROM assets WHERE id = asset_id) AS profile`,
+      return (await manager.query(
+        `WITH claimed AS (
+           UPDATE jobs SET plan_lease = plan_lease + 1, plan_lease_expires_at = now() + $2 * interval '1 second'
+           WHERE id = $1 AND id IN (SELECT id FROM (${dueJobs(this.environment)}) AS due)
+           RETURNING tenant_id, priority, asset_id, plan_lease, copy_denied, encoders_denied,
+             (SELECT profile FROM assets WHERE id = asset_id) AS profile),
+         turn AS (${noteTurns('claimed')})
+         SELECT * FROM claimed`,
         [jobId, leaseSeconds],
-      )) as [ClaimedRow[], number];
-      return claimed;
+      )) as ClaimedRow[];
     });
     const row = rows[0];
     return row
@@ -131,7 +133,7 @@ export class PlanRepository {
         type: 'processing_initiated',
         durable: true,
         stage: 'transcoding',
-        progress: 30,
+        progress: percentOf('transcoding'),
         message: 'The video is being converted.',
         renditions: plan.renditions.map((r) => ({
           name: r.name,
@@ -147,7 +149,7 @@ export class PlanRepository {
     });
   }
 
-  async fail(claim: PlanClaim, failure: { code: ErrorCode; message: string }) {
+  async fail(claim: PlanClaim, failure: JobFault) {
     return this.dataSource.transaction(async (manager) => {
       const rows = (await manager.query('SELECT 1 FROM jobs WHERE id = $1 AND plan_lease = $2 FOR UPDATE', [
         claim.jobId,

@@ -1,10 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
 import { toQueuePriority } from '#contracts';
-import type { Logger } from '#observability';
+import { count, type Logger } from '#observability';
 import type { DataSource } from '#persistence';
 import type { QueueProducer } from '#queue';
-import { IS_WAITING, queuedSpan, releaseSpans, SPAN_ENTRY, type SpanEntry } from '#work';
+import {
+  ageSpans,
+  IS_WAITING,
+  type QueuedSpan,
+  queuedSpan,
+  releaseSpans,
+  SPAN_ENTRY,
+  type SpanEntry,
+  shareTurns,
+} from '#work';
 import { IS_DUE, IS_FREE, queuedTask, type TaskEntry } from '../finishing/finishing-queue.js';
 import { Places } from '../planning/places.js';
 import { DATA_SOURCE, ENVIRONMENT, LOGGER, PRODUCER } from '../tokens.js';
@@ -49,7 +58,9 @@ export class Reconciler {
       await this.turns();
       await this.spans();
       await this.finishing();
+      count('sluice_reconcile_rounds_total', { result: 'done' });
     } catch (error) {
+      count('sluice_reconcile_rounds_total', { result: 'failed' });
       this.logger.warn(
         { err: error },
         'what is due could not be looked up or queued; it will be tried again',
@@ -66,7 +77,8 @@ export class Reconciler {
       [MOST_AT_ONCE],
     )) as { id: string; priority: number }[];
     for (const job of due) {
-      await this.producer.revive('scan', { jobId: job.id }, { priority: toQueuePriority(job.priority) });
+      const options = { priority: toQueuePriority(job.priority) };
+      if (await this.producer.revive('scan', { jobId: job.id }, options)) noteLost('scan');
     }
   }
 
@@ -80,22 +92,24 @@ export class Reconciler {
        UPDATE jobs SET turn = GREATEST(0, jobs.turn - open.by) FROM open WHERE jobs.id = open.id`,
       [MOST_ROUNDS, KEPT_ROUNDS],
     );
+    await shareTurns(this.dataSource.manager);
   }
 
   private async spans(): Promise<void> {
     await releaseSpans(this.dataSource.manager, this.producer);
+    const aged = await ageSpans(this.dataSource.manager, this.environment);
     const due = (await this.dataSource.query(
       `SELECT ${SPAN_ENTRY}
        FROM spans JOIN jobs ON jobs.id = spans.job_id
        WHERE jobs.status = 'processing'
          AND (spans.status = 'pending' OR (spans.status = 'running' AND spans.lease_expires_at < now()))
          AND spans.released AND NOT ${IS_WAITING}
-       ORDER BY jobs.priority DESC, jobs.turn + spans.position, jobs.created_at LIMIT $1`,
+       ORDER BY LEAST(10, jobs.priority + spans.boost) DESC, jobs.turn + spans.position * jobs.stride, jobs.created_at LIMIT $1`,
       [MOST_AT_ONCE],
     )) as SpanEntry[];
-    for (const span of due) {
+    for (const span of [...aged, ...due]) {
       const { queue, payload, options } = queuedSpan(span);
-      await this.producer.revive(queue, payload, options);
+      if (await this.producer.revive(queue, payload, options)) noteLost(queue);
     }
   }
 
@@ -108,7 +122,10 @@ export class Reconciler {
     )) as TaskEntry[];
     for (const task of due) {
       const { payload, options } = queuedTask(task);
-      await this.producer.revive('finishing', payload, options);
+      if (await this.producer.revive('finishing', payload, options)) noteLost('finishing');
     }
   }
 }
+
+const noteLost = (queue: 'scan' | 'finishing' | QueuedSpan['queue']): void =>
+  count('sluice_reconciled_total', { queue });

@@ -1,11 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { type RenditionName, type SegmentPayload, SluiceError } from '#contracts';
+import { observe } from '#observability';
 import { tsPathOf } from './ts-file.js';
 
 export interface ScratchFile {
   path: string;
   payload: SegmentPayload;
   announcedAt: number;
+  /** When it could be announced first, on this process's own clock; null: not yet. */
+  readyAt: number | null;
 }
 
 /**
@@ -16,6 +19,7 @@ export class Handover {
   private readonly files = new Map<string, ScratchFile>();
   private readonly waiting = new Set<() => void>();
   private failure: Error | null = null;
+  private stopped: Error | null = null;
   private holders = 0;
 
   constructor(
@@ -29,14 +33,18 @@ export class Handover {
   /** True when it may be announced now. */
   add(path: string, payload: SegmentPayload): boolean {
     const announcedAt = this.window === null ? Number.POSITIVE_INFINITY : Date.now();
-    this.files.set(keyOf(payload.rendition, payload.index), { path, payload, announcedAt });
+    const readyAt = this.window === null ? null : performance.now();
+    this.files.set(keyOf(payload.rendition, payload.index), { path, payload, announcedAt, readyAt });
     return this.window !== null;
   }
 
   /** The run has ended: what waited for that, to be announced now. */
   letGo(): SegmentPayload[] {
     const kept = [...this.files.values()].filter((file) => file.announcedAt === Number.POSITIVE_INFINITY);
-    for (const file of kept) file.announcedAt = Date.now();
+    for (const file of kept) {
+      file.announcedAt = Date.now();
+      file.readyAt = performance.now();
+    }
     return kept.map(({ payload }) => payload);
   }
 
@@ -62,6 +70,8 @@ export class Handover {
   async confirm(rendition: string, index: number): Promise<void> {
     const file = this.get(rendition, index);
     if (!file) return;
+    if (file.readyAt !== null)
+      observe('sluice_segment_handover_seconds', (performance.now() - file.readyAt) / 1000);
     await rm(file.path, { force: true });
     if (file.payload.ts) await rm(tsPathOf(file.path), { force: true });
     this.files.delete(keyOf(rendition, index));
@@ -78,9 +88,19 @@ export class Handover {
     this.wake();
   }
 
+  /** Nothing is added any more; what is finished may still be fetched, for so long. */
+  stop(reason: Error, patienceMs: number): void {
+    this.stopped ??= reason;
+    setTimeout(() => this.fail(reason), patienceMs).unref();
+    this.wake();
+  }
+
   /** Resolves when the rendition may have one more segment. */
   async room(rendition: RenditionName): Promise<void> {
-    await this.until(() => this.window === null || this.countOf(rendition) < this.window);
+    await this.until(() => {
+      if (this.stopped) throw this.stopped;
+      return this.window === null || this.countOf(rendition) < this.window;
+    });
   }
 
   /** Resolves when the store has confirmed everything. */

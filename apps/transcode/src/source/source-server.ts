@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { pipeline } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
 import { SluiceError } from '#contracts';
+import { send } from '#storage';
 import type { ChunkedSource } from './chunked-source.js';
 import { Patience, type PatienceOptions } from './patience.js';
 
@@ -100,11 +100,19 @@ export class SourceServer {
     response.once('close', () => abort.abort());
     // ffmpeg seeks by hanging up: that is no error.
     const bytes = source.stream(range.start, range.end, abort.signal, served.patience);
-    await pipeline(bytes, response).catch((error: unknown) => {
-      if (error instanceof SluiceError && error.retryable) served.failure ??= error;
+    await send(bytes, response).catch((error: unknown) => {
+      if (!abort.signal.aborted) served.failure ??= ourFailure(error);
       response.destroy();
     });
   }
+}
+
+/** Null where the chunks themselves are the reason; Postgres and others throw errors of their own. */
+function ourFailure(error: unknown): SluiceError | null {
+  if (error instanceof SluiceError) return error.retryable ? error : null;
+  return new SluiceError('unavailable', 'The bytes of the upload could not be read just now.', {
+    cause: error,
+  });
 }
 
 function parseRange(header: string | undefined, size: number): { start: number; end: number } | null {

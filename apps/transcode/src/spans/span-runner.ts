@@ -20,7 +20,9 @@ import {
   subtitleRun,
   videoRun,
 } from '#media';
+import { observe, traced } from '#observability';
 import type { DataSource } from '#persistence';
+import { ServiceStopping } from '#queue';
 import type { ObjectStore } from '#storage';
 import type { Handover } from '../scratch/handover.js';
 import type { Scratch } from '../scratch/scratch.js';
@@ -85,20 +87,38 @@ export class SpanRunner {
     });
     const ended = AbortSignal.any([signal, published.signal]);
     const handover = await this.scratch.open(span.id, span.lease, await this.streaming.isOn());
-    const onAbort = () => handover.fail(ended.reason instanceof Error ? ended.reason : new Error('aborted'));
+    const onAbort = () => {
+      if (ended.reason instanceof ServiceStopping) handover.stop(ended.reason, this.handOverMs);
+      else handover.fail(ended.reason instanceof Error ? ended.reason : new Error('aborted'));
+    };
     ended.addEventListener('abort', onAbort, { once: true });
     if (ended.aborted) onAbort();
     try {
+      const begun = performance.now();
       await this.encode(span, outputs, { published, bytes: source.size }, handover, ended);
-      for (const payload of handover.letGo()) await this.scratch.announce(payload, span.priority);
-      await handover.drained();
+      // Of a run that waits for its upload this would be the upload's speed.
+      if (span.kind === 'video' && whole.arrivalSeconds === 0) observeSpeed(span, outputs, begun);
+      await this.handOver(span, handover);
     } catch (error) {
+      // Whole segments are worth a moment: who goes on need not make them again.
+      if (ended.reason instanceof ServiceStopping) await this.handOver(span, handover).catch(() => undefined);
       throw ended.aborted ? error : (published.failure() ?? error);
     } finally {
       ended.removeEventListener('abort', onAbort);
       published.close();
       await this.scratch.close(handover);
     }
+  }
+
+  /** Resolves when the store has all that is finished. */
+  private async handOver(span: ClaimedSpan, handover: Handover): Promise<void> {
+    for (const payload of handover.letGo()) await this.scratch.announce(payload, span.priority);
+    await handover.drained();
+  }
+
+  /** The lease is not extended any more then, and has at least two thirds of its time left. */
+  private get handOverMs(): number {
+    return (this.environment.LEASE_SECONDS * 1000) / 2;
   }
 
   private async encode(
@@ -122,18 +142,20 @@ export class SpanRunner {
         cutters.push(done);
       }
       const args = commandFor(span, outputs, targets, source.published.url);
-      const tool = runTool(this.environment.FFMPEG_PATH, args, {
-        signal: AbortSignal.any([signal, stop.signal]),
-        limitMs: limitFor(span, source.bytes),
-        ...(span.kind === 'subtitles' ? {} : { stall: this.stallRule(span) }),
-        ...boundedMemory(
-          span.kind === 'video' ? span.plan.encoder.name : 'libx264',
-          this.environment.ENCODE_MEMORY_MB * 1024 ** 2,
-        ),
-        nice: makesPlayable(span) ? NICE.first : NICE.others,
-        isHeld: () => handover.isHeld() || source.published.isWaiting(),
-        onGrowth: () => source.published.renew(),
-      });
+      const tool = traced('ffmpeg', ffmpegAttributes(span), () =>
+        runTool(this.environment.FFMPEG_PATH, args, {
+          signal: AbortSignal.any([signal, stop.signal]),
+          limitMs: limitFor(span, source.bytes),
+          ...(span.kind === 'subtitles' ? {} : { stall: this.stallRule(span) }),
+          ...boundedMemory(
+            span.kind === 'video' ? span.plan.encoder.name : 'libx264',
+            this.environment.ENCODE_MEMORY_MB * 1024 ** 2,
+          ),
+          nice: makesPlayable(span) ? NICE.first : NICE.others,
+          isHeld: () => handover.isHeld() || source.published.isWaiting(),
+          onGrowth: () => source.published.renew(),
+        }),
+      );
       const [ran, cut] = await Promise.allSettled([tool, allUnless(tool, cutters)]);
       // A cutter's own error is the cause of ffmpeg's broken pipe; where the stream just ended, ffmpeg knows why.
       if (ran.status === 'rejected') throw explainFailure(ran.reason);
@@ -243,9 +265,26 @@ function commandFor(span: ClaimedSpan, outputs: MissingOutput[], targets: string
 function limitFor(span: ClaimedSpan, sourceBytes: number): number {
   if (span.kind !== 'video')
     return Math.min(LONGEST_COPY_MS, COPY_LIMIT_MS + COPY_LIMIT_MS_PER_GB * (sourceBytes / 1e9));
+  return 60_000 + ENCODE_LIMIT_FACTOR * secondsFrom(span, span.firstSegment) * 1000;
+}
+
+/** Seconds of video from a segment to the end of its span. */
+function secondsFrom(span: ClaimedSpan, segment: number): number {
   const { borders, grid } = span.plan;
-  const frames = (borders[endOf(span)] as number) - (borders[span.firstSegment] as number);
-  return 60_000 + ((ENCODE_LIMIT_FACTOR * frames * grid.fps.den) / grid.fps.num) * 1000;
+  const frames = (borders[endOf(span)] as number) - (borders[segment] as number);
+  return (frames * grid.fps.den) / grid.fps.num;
+}
+
+const ffmpegAttributes = ({ kind, firstSegment, segmentCount, renditions }: ClaimedSpan) => ({
+  'sluice.span.kind': kind,
+  'sluice.span.first_segment': firstSegment,
+  'sluice.span.segments': segmentCount,
+  'sluice.span.renditions': renditions,
+});
+
+function observeSpeed(span: ClaimedSpan, outputs: MissingOutput[], begun: number): void {
+  const first = Math.min(...outputs.map(({ firstSegment }) => firstSegment));
+  observe('sluice_encode_speed', (secondsFrom(span, first) * 1000) / (performance.now() - begun));
 }
 
 /** All cutters, unless ffmpeg fails first: a socket that it never connected to would be waited for without end. */

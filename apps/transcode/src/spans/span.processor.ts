@@ -1,12 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Environment } from '#config';
-import { type ErrorCode, isHardware, SluiceError, type SpanPayload } from '#contracts';
+import {
+  type ErrorCode,
+  isHardware,
+  SluiceError,
+  type SpanPayload,
+  UNCLEAN_DEATHS_AT_MOST,
+} from '#contracts';
 import type { FactPublisher } from '#events';
 import { NotArrived } from '#media';
-import { count, type Logger } from '#observability';
+import { count, type LabelsOf, type Logger } from '#observability';
 import type { DataSource } from '#persistence';
-import type { Handler, QueueProducer } from '#queue';
+import type { Handled, Handler, QueueProducer } from '#queue';
 import { enqueuePlanIfDue, enqueueSpans, releaseSpans } from '#work';
+import { Company, isLastChance } from '../company.js';
 import { EncoderMissing, Encoders } from '../encoders/encoders.js';
 import { WorkerEncoders } from '../encoders/worker-encoders.js';
 import { EndedJobs } from '../ended-jobs.js';
@@ -24,8 +31,6 @@ import { bytesToGoOn } from './wanted-bytes.js';
 
 /** The same work is tried once more, then the job fails with the reason (S4-04). */
 const ATTEMPTS = 2;
-/** Deaths of the process that held it, without a word, after which work is taken for poison. */
-const UNCLEAN_DEATHS = 3;
 const LOOK_AGAIN_MS = 500;
 /** A store that is away is no fault of the video: its work waits, however long that takes. */
 const COME_BACK_MS = 3000;
@@ -48,18 +53,21 @@ export class SpanProcessor {
     @Inject(Places) private readonly places: Places,
     @Inject(Encoders) private readonly encoders: Encoders,
     @Inject(WorkerEncoders) private readonly workers: WorkerEncoders,
+    @Inject(Company) private readonly company: Company,
   ) {}
 
-  readonly handle: Handler<'span' | 'follower' | 'long-follower' | 'index'> = async (
+  readonly handle: Handler<'span' | 'follower' | 'long-follower' | 'index'> = (
     { spanId }: SpanPayload,
     { signal },
-  ) => {
+  ) => this.company.run((isAlone) => this.attempt(spanId, signal, isAlone), signal);
+
+  private async attempt(spanId: string, signal: AbortSignal, isAlone: boolean): Promise<Handled | 'alone'> {
     const seconds = this.environment.LEASE_SECONDS;
     const claim = await this.spans.claim(spanId, this.worker.id, seconds);
     if (claim.kind === 'nothing-to-do') return undefined;
     if (claim.kind === 'not-now') return { retryInMs: LOOK_AGAIN_MS };
     const { span } = claim;
-    if (span.uncleanDeaths >= UNCLEAN_DEATHS) {
+    if (span.uncleanDeaths >= UNCLEAN_DEATHS_AT_MOST) {
       await this.fail(
         span,
         'encode_failed',
@@ -67,19 +75,24 @@ export class SpanProcessor {
       );
       return undefined;
     }
+    if (isLastChance(span.uncleanDeaths) && !isAlone) {
+      await this.spans.release(span);
+      return 'alone';
+    }
     const lease = new Lease(seconds, () => this.spans.extend(span, seconds), signal);
     return this.ended.during(span.jobId, lease, async () => {
       try {
         await this.requireEncoder(span);
         await (span.kind === 'index' ? this.indexer : this.runner).run(span, lease.signal);
         await insist(lease.signal, () => this.goOn(span));
+        countRun(span, 'done');
         return undefined;
       } catch (error) {
         const lost = lease.signal.aborted;
         return await insist(lease.signal, () => this.giveUp(span, error, signal.aborted, lost));
       }
     });
-  };
+  }
 
   private async requireEncoder({ kind, plan }: ClaimedSpan, again = false): Promise<void> {
     const obstacle = kind === 'video' ? await this.encoders.obstacle(plan.encoder.name, again) : null;
@@ -103,22 +116,29 @@ export class SpanProcessor {
         { ...ids, reason: String(error) },
         'work stopped: it is no longer wanted or no longer ours',
       );
+      countRun(span, 'lost');
       // Its work may have been handed over to another job.
       return error instanceof JobEnded ? { retryInMs: 0 } : undefined;
     }
     if (stopping) {
+      countRun(span, 'handed_over');
       await this.spans.release(span);
       return { retryInMs: 0 };
     }
     if (error instanceof NotArrived) {
+      countRun(span, 'waits');
       await this.spans.waitFor(span, bytesToGoOn(span, error, await this.streaming.isOn()));
       // They may have come before that was said; its entry is not added anew while it is in hand.
       await releaseSpans(this.dataSource.manager, this.producer, span.jobId);
       await this.places.offer();
       return { retryInMs: 0 };
     }
-    if (error instanceof EncoderMissing) return this.withoutEncoder(span, error.message, true);
+    if (error instanceof EncoderMissing) {
+      countRun(span, 'again');
+      return this.withoutEncoder(span, error.message, true);
+    }
     const step = nextStep(span, error);
+    if (step.kind !== 'none' || isOutage(error) || !isLastTry(span)) countRun(span, 'again');
     if (step.kind === 'strategy') {
       this.logger.warn({ ...ids, err: error }, 'the source is copied with regenerated times');
       await this.spans.copyInstead(span, step.strategy);
@@ -148,7 +168,12 @@ export class SpanProcessor {
       await this.spans.release(span, { code, message });
       return { retryInMs: LOOK_AGAIN_MS };
     }
-    await this.fail(span, code, message);
+    await this.fail(
+      span,
+      code,
+      message,
+      error instanceof SluiceError ? error.details : { error: String(error) },
+    );
     return undefined;
   }
 
@@ -179,7 +204,14 @@ export class SpanProcessor {
     );
   }
 
-  private async fail(span: ClaimedSpan, code: ErrorCode, message: string): Promise<void> {
+  /** `details` are for the operator, with what of the job it was. */
+  private async fail(
+    span: ClaimedSpan,
+    code: ErrorCode,
+    message: string,
+    details: Record<string, unknown> = {},
+  ): Promise<void> {
+    countRun(span, 'failed');
     if (isSpare(span)) {
       const left = await this.spans.leaveOut(span, { code, message });
       if (!left) return;
@@ -188,12 +220,23 @@ export class SpanProcessor {
       await this.publisher.publish(left.fact);
       return;
     }
-    const failed = await this.spans.failWithJob(span, { code, message });
+    const detail = { ...workOf(span), worker: this.worker.id, ...details };
+    const failed = await this.spans.failWithJob(span, { code, message, detail });
     if (!failed) return;
     await this.producer.enqueue('cleanup', { assetId: failed.assetId });
     await this.publisher.publish(...failed.facts);
   }
 }
+
+const workOf = (span: ClaimedSpan) => ({
+  span_id: span.id,
+  kind: span.kind,
+  renditions: span.renditions,
+  first_segment: span.firstSegment,
+  segment_count: span.segmentCount,
+  attempts: span.attempts + 1,
+  unclean_deaths: span.uncleanDeaths,
+});
 
 const isLastTry = ({ attempts }: ClaimedSpan) => attempts + 1 >= ATTEMPTS;
 
@@ -210,3 +253,6 @@ function countStall(span: ClaimedSpan): void {
   if (span.kind === 'copy') count('sluice_vod_remux_stalls_total', { strategy: strategyOf(span) });
   else count('sluice_ffmpeg_stalls_total', { kind: span.kind });
 }
+
+const countRun = ({ kind }: ClaimedSpan, outcome: LabelsOf<'sluice_span_runs_total'>['outcome']): void =>
+  count('sluice_span_runs_total', { kind, outcome });

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type ErrorCode, type RenditionName, SluiceError } from '#contracts';
-import { failJob, recordFact } from '#events';
+import { failJob, type JobFault, recordFact } from '#events';
 import type { CopyStrategy, Plan, PlannedSpan } from '#media';
 import type { DataSource } from '#persistence';
 import {
@@ -226,7 +226,7 @@ export class SpanRepository {
   }
 
   /** The span fails and its job with it. Null when somebody else has ended the job, or has the span now. */
-  async failWithJob(span: ClaimedSpan, error: { code: ErrorCode; message: string }) {
+  async failWithJob(span: ClaimedSpan, error: JobFault) {
     return this.dataSource.transaction(async (manager) => {
       await manager.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [span.jobId]);
       const [rows] = (await manager.query(

@@ -6,7 +6,9 @@ import {
   type BatchFileResult,
   type CreateBatchData,
   type CreateBatchRequest,
-  DEFAULT_TENANT,
+  type Principal,
+  SluiceError,
+  writesOf,
 } from '#contracts';
 import { toSluiceError } from '#http';
 import { Rows } from '../rows.js';
@@ -26,17 +28,20 @@ export class BatchService {
   ) {}
 
   /** A file that is refused does not keep the others from their sessions. */
-  async create({ name, files }: CreateBatchRequest): Promise<CreateBatchData> {
+  async create({ name, files }: CreateBatchRequest, by: Principal): Promise<CreateBatchData> {
+    refuseTokens(by);
+    const { tenantId } = by;
     const id = randomUUID();
-    await this.rows.batches.insert(this.rows.manager, { id, tenantId: DEFAULT_TENANT, name: name ?? null });
+    await this.rows.batches.insert(this.rows.manager, { id, tenantId, name: name ?? null });
     const results: BatchFileResult[] = [];
-    for (const file of files ?? []) results.push(await this.open(id, file));
+    for (const file of files ?? []) results.push(await this.open(id, file, by));
     return { batch_id: id, name: name ?? null, files: results };
   }
 
   /** Throws `batch_not_found`. */
-  async look(id: string): Promise<BatchData> {
-    const batch = await this.rows.batches.find(this.rows.manager, id);
+  async look(id: string, by: Principal): Promise<BatchData> {
+    refuseTokens(by);
+    const batch = await this.rows.batches.find(this.rows.manager, id, writesOf(by).tenantId);
     const files = (await this.sessions(id)).map(toFile);
     return {
       batch_id: id,
@@ -52,18 +57,19 @@ export class BatchService {
    * Ends what is being sent or converted; what has its result keeps it. The batch is closed first:
    * when we die on the way, the sweep goes on.
    */
-  async cancel(id: string): Promise<BatchData> {
-    await this.rows.batches.close(this.rows.manager, id);
+  async cancel(id: string, by: Principal): Promise<BatchData> {
+    refuseTokens(by);
+    await this.rows.batches.close(this.rows.manager, id, writesOf(by).tenantId);
     for (const session of await this.rows.batches.sessions(this.rows.manager, id)) {
       if (['uploading', 'processing'].includes(stateOf(session.status, session.jobStatus)))
         await this.ending.cancelOpen(session.id);
     }
-    return this.look(id);
+    return this.look(id, by);
   }
 
-  private async open(batchId: string, file: unknown): Promise<BatchFileResult> {
+  private async open(batchId: string, file: unknown, by: Principal): Promise<BatchFileResult> {
     try {
-      const opened = await this.creation.open({ ...parseWish(file), batchId });
+      const opened = await this.creation.open({ ...parseWish(file), batchId }, by);
       return { session: this.creation.toData(opened), error: null };
     } catch (error) {
       const { code, message, status } = toSluiceError(error);
@@ -79,6 +85,12 @@ export class BatchService {
     for (const session of overdue) await this.ending.expire(session.id);
     return overdue.length === 0 ? rows : this.rows.batches.sessions(this.rows.manager, id);
   }
+}
+
+/** A token is for one file, and a batch shows those of others. */
+function refuseTokens({ kind }: Principal): void {
+  if (kind === 'token')
+    throw new SluiceError('upload_not_allowed', 'Batches are not for upload tokens; use an API key.');
 }
 
 const toFile = (session: BatchSessionRow): BatchFile => ({

@@ -31,6 +31,8 @@ export interface BatchSessionRow {
 
 const COLUMNS = `id, name, cancelled_at IS NOT NULL AS cancelled, created_at AS "createdAt"`;
 
+const OF_TENANT = '(tenant_id = $2 OR $2::text IS NULL)';
+
 /** Rows of `upload_batches`. Its lock comes before that of any session. */
 @Injectable()
 export class BatchesRepository {
@@ -45,15 +47,23 @@ export class BatchesRepository {
     ]);
   }
 
-  /** Throws `batch_not_found`. */
-  async find(manager: EntityManager, id: string): Promise<BatchRow> {
-    return found(await manager.query(`SELECT ${COLUMNS} FROM upload_batches WHERE id = $1`, [id]));
+  /** Throws `batch_not_found`, also for one of another tenant (null: anybody's). */
+  async find(manager: EntityManager, id: string, tenantId: string | null): Promise<BatchRow> {
+    return found(
+      await manager.query(`SELECT ${COLUMNS} FROM upload_batches WHERE id = $1 AND ${OF_TENANT}`, [
+        id,
+        tenantId,
+      ]),
+    );
   }
 
   /** Locks the batch for a session that is about to belong to it; throws `batch_not_found`, `batch_closed`. */
-  async join(manager: EntityManager, id: string): Promise<void> {
+  async join(manager: EntityManager, id: string, tenantId: string): Promise<void> {
     const batch = found(
-      await manager.query(`SELECT ${COLUMNS} FROM upload_batches WHERE id = $1 FOR UPDATE`, [id]),
+      await manager.query(`SELECT ${COLUMNS} FROM upload_batches WHERE id = $1 AND ${OF_TENANT} FOR UPDATE`, [
+        id,
+        tenantId,
+      ]),
     );
     if (batch.cancelled)
       throw new SluiceError(
@@ -73,11 +83,11 @@ export class BatchesRepository {
   }
 
   /** From now on no session joins. Throws `batch_not_found`. */
-  async close(manager: EntityManager, id: string): Promise<void> {
+  async close(manager: EntityManager, id: string, tenantId: string | null): Promise<void> {
     const [rows] = (await manager.query(
       `UPDATE upload_batches SET cancelled_at = COALESCE(cancelled_at, now()), updated_at = now()
-       WHERE id = $1 RETURNING ${COLUMNS}`,
-      [id],
+       WHERE id = $1 AND ${OF_TENANT} RETURNING ${COLUMNS}`,
+      [id, tenantId],
     )) as [BatchRow[], number];
     found(rows);
   }

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { SluiceError } from '#contracts';
+import { type Reach, SluiceError } from '#contracts';
 import { HEAD_BYTES, refuseUnlessVideo, sniff } from '../files/sniff.js';
 import { Rows } from '../rows.js';
 import { CompletionService, fileHashMismatch } from '../sessions/completion.service.js';
@@ -38,8 +38,13 @@ export class ChunkService {
   ) {}
 
   /** What can be refused, or is there already, is found before a byte is read. */
-  async receive(sessionId: string, offset: number, announced: AnnouncedBytes): Promise<Adoption> {
-    const session = await this.rows.sessions.find(this.rows.manager, sessionId);
+  async receive(
+    sessionId: string,
+    offset: number,
+    announced: AnnouncedBytes,
+    reach: Reach,
+  ): Promise<Adoption> {
+    const session = await this.rows.sessions.find(this.rows.manager, sessionId, reach);
     let same: ChunkRow | null;
     try {
       same = await this.adoption.inspect(this.rows.manager, session, offset, announced);

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Controller, HttpCode, Inject, Param, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { type ChunkData, SluiceError, type Success } from '#contracts';
-import { parseId } from '#http';
+import { type ChunkData, SluiceError, type Success, writesOf } from '#contracts';
+import { demand, parseId } from '#http';
 import { uploadPercent } from '../sessions/session-row.js';
 import { UploadSettings } from '../settings.js';
 import type { Adoption } from './adoption.service.js';
@@ -25,11 +25,12 @@ export class ChunksController {
     @Req() request: FastifyRequest,
   ): Promise<Success<ChunkData>> {
     try {
-      const announced = announcedBy(request.headers, this.settings.maxChunkSize);
-      const adoption = await this.chunks.receive(parseId(id), parseOffset(offset), {
-        ...announced,
+      const reach = writesOf(demand(request, 'uploads:write'));
+      const announced = {
+        ...announcedBy(request.headers, this.settings.maxChunkSize),
         bytes: bytesOf(request.raw, this.settings.pace),
-      });
+      };
+      const adoption = await this.chunks.receive(parseId(id), parseOffset(offset), announced, reach);
       return { success: true, data: toChunkData(adoption) };
     } finally {
       await discard(request.raw, 2 * this.settings.maxChunkSize);

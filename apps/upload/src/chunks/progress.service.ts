@@ -1,3 +1,4 @@
+import { percentOf } from '#contracts';
 import { recordFact } from '#events';
 import type { Logger } from '#observability';
 import { Announcer } from '../announcer.js';
@@ -7,9 +8,6 @@ import type { SessionRow } from '../sessions/session-row.js';
 const EVERY_MS = 500;
 /** Sessions remembered at once; a forgotten one may send its next progress a little early. */
 const REMEMBERED = 10_000;
-/** S1-04: an upload is 5 to 10 percent of its job. */
-const FROM = 5;
-const SPAN = 5;
 
 /** `upload_progress`, at most twice a second per session and process. It is state, so a lost one does no harm. */
 export class ProgressService {
@@ -37,14 +35,13 @@ export class ProgressService {
   }
 
   private async send(session: SessionRow): Promise<void> {
-    const progress =
-      FROM + (session.fileSize ? Math.floor((SPAN * session.bytesReceived) / session.fileSize) : 0);
+    const share = session.fileSize ? session.bytesReceived / session.fileSize : 0;
     const fact = await this.rows.transaction((manager) =>
       recordFact(manager, session.jobId, {
         type: 'upload_progress',
         durable: false,
         stage: 'uploading',
-        progress,
+        progress: percentOf('uploading', share),
         bytesReceived: session.bytesReceived,
         bytesTotal: session.fileSize,
       }),

@@ -1,8 +1,10 @@
-import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
-import { DEFAULT_TENANT, type KnownFileData, KnownFileRequest, type Success } from '#contracts';
-import { parseBody } from '#http';
+import { Body, Controller, HttpCode, Inject, Post, Req } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { type KnownFileData, KnownFileRequest, type Success } from '#contracts';
+import { demand, parseBody } from '#http';
 import { profileOf } from '../files/profile.js';
 import { Rows } from '../rows.js';
+import { mayPromise } from '../sessions/granted.js';
 import { UploadSettings } from '../settings.js';
 import { SharedWork } from './shared-work.js';
 
@@ -17,14 +19,16 @@ export class KnownController {
 
   @Post()
   @HttpCode(200)
-  async ask(@Body() body: unknown): Promise<Success<KnownFileData>> {
+  async ask(@Body() body: unknown, @Req() request: FastifyRequest): Promise<Success<KnownFileData>> {
+    const by = demand(request, 'uploads:write');
     const { size, edges_sha256, profile, options } = parseBody(KnownFileRequest, body);
-    const possible = await this.shared.isPossible(this.rows.manager, {
-      tenantId: DEFAULT_TENANT,
+    const file = {
+      tenantId: by.tenantId,
       profile: profileOf({ profile: profile ?? null, options: options ?? {} }, this.settings.profiles),
       size,
       edges: edges_sha256,
-    });
+    };
+    const possible = mayPromise(by) && (await this.shared.isPossible(this.rows.manager, file));
     return { success: true, data: { possible } };
   }
 }

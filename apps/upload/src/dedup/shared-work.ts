@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { finishedPlayback, type NamedPlayback, type TenantFact } from '#contracts';
 import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
-import { dropDerived } from '#work';
+import { dropDerived, lockFile, urgeShared } from '#work';
 import { UploadSettings } from '../settings.js';
 
 /** What two files must have in common to share an asset: never the hash alone, which says nothing of whose it is. */
@@ -14,9 +14,9 @@ export interface FileIdentity {
   size: number | null;
 }
 
-/** A job whose asset another session shares; it is completed, or at work. */
+/** An asset that another session shares, and the job that makes it; of a finished one the job's row may be gone (S1-06). */
 export interface KnownWork {
-  jobId: string;
+  jobId: string | null;
   assetId: string;
   completed: boolean;
   result: NamedPlayback | null;
@@ -37,9 +37,7 @@ export class SharedWork {
    */
   async find(manager: EntityManager, file: FileIdentity, mine: string | null): Promise<KnownWork | null> {
     if (!this.settings.deduplicate) return null;
-    await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
-      JSON.stringify([file.tenantId, file.profile, file.sha256]),
-    ]);
+    await lockFile(manager, file);
     for (let look = 0; look < LOOKS; look += 1) {
       const known = await this.lockKnown(manager, file, mine);
       if (known === null) return null;
@@ -54,7 +52,7 @@ export class SharedWork {
     return null;
   }
 
-  /** The job of a session that has all its bytes, or needs none, ends with the known one, or waits for its end. */
+  /** The job of a session that has all its bytes, or needs none, ends with the known one, or waits for its end and its verdict. */
   async join(
     manager: EntityManager,
     mine: { sessionId: string; jobId: string; assetId: string },
@@ -70,9 +68,11 @@ export class SharedWork {
       );
     }
     await manager.query(
-      `UPDATE jobs SET asset_id = $2, waits_for = $3, source_complete = true, updated_at = now() WHERE id = $1`,
+      `UPDATE jobs SET asset_id = $2, waits_for = $3, source_complete = true, scan = 'off', scan_since = NULL, updated_at = now()
+       WHERE id = $1`,
       [mine.jobId, known.assetId, known.jobId],
     );
+    if (known.jobId !== null && !known.completed) await urgeShared(manager, known.jobId);
     await manager.query('UPDATE upload_sessions SET asset_id = $2 WHERE id = $1', [
       mine.sessionId,
       known.assetId,
@@ -95,10 +95,10 @@ export class SharedWork {
   ): Promise<boolean> {
     if (!this.settings.deduplicate) return false;
     const rows = (await manager.query(
-      `SELECT 1 FROM assets a JOIN jobs j ON j.asset_id = a.id
+      `SELECT 1 FROM assets a
        WHERE a.tenant_id = $1 AND a.profile = $2 AND a.size = $3 AND a.edges_sha256 = $4
-         AND (a.status = 'ready' AND j.status = 'completed'
-           OR a.status = 'provisional' AND j.status IN ('pending', 'processing') AND j.source_complete)
+         AND (a.status = 'ready' OR a.status = 'provisional' AND EXISTS (SELECT 1 FROM jobs j
+           WHERE j.asset_id = a.id AND j.status IN ('pending', 'processing') AND j.source_complete))
        LIMIT 1`,
       [file.tenantId, file.profile, file.size, file.edges],
     )) as unknown[];
@@ -112,20 +112,21 @@ export class SharedWork {
     mine: string | null,
   ): Promise<KnownWork | 'gone' | null> {
     const found = (await manager.query(
-      `SELECT j.id FROM jobs j JOIN assets a ON a.id = j.asset_id
+      `SELECT a.id AS "assetId", a.result, j.id AS "jobId" FROM assets a
+       LEFT JOIN jobs j ON j.asset_id = a.id AND j.waits_for IS NULL AND (a.status = 'ready' AND j.status = 'completed'
+         OR a.status = 'provisional' AND j.status IN ('pending', 'processing') AND j.source_complete)
        WHERE a.tenant_id = $1 AND a.sha256 = $2 AND a.profile = $3 AND ($4::bigint IS NULL OR a.size IS NULL OR a.size = $4)
-         AND j.waits_for IS NULL AND j.id IS DISTINCT FROM $5::uuid
-         AND (a.status = 'ready' AND j.status = 'completed'
-           OR a.status = 'provisional' AND j.status IN ('pending', 'processing') AND j.source_complete)
-       ORDER BY j.status = 'completed' DESC, j.created_at LIMIT 1`,
+         AND (j.id <> $5::uuid) IS NOT FALSE AND (a.status = 'ready' OR a.status = 'provisional' AND j.id IS NOT NULL)
+       ORDER BY a.status = 'ready' DESC, j.created_at LIMIT 1`,
       [tenantId, sha256, profile, size, mine],
-    )) as { id: string }[];
-    const id = found[0]?.id;
-    if (id === undefined) return null;
+    )) as Omit<KnownWork, 'completed'>[];
+    const known = found[0];
+    if (known === undefined) return null;
+    if (known.jobId === null) return { ...known, completed: true };
     const locked = (await manager.query(
       `SELECT id AS "jobId", asset_id AS "assetId", status = 'completed' AS completed, result FROM jobs
        WHERE id = $1 AND status <> 'failed' FOR UPDATE`,
-      [id],
+      [known.jobId],
     )) as KnownWork[];
     return locked[0] ?? 'gone';
   }

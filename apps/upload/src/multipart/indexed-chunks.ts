@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { SluiceError } from '#contracts';
+import { type Principal, SluiceError, writesOf } from '#contracts';
 import { ChunkService } from '../chunks/chunk.service.js';
 import { type ChunkObject, ChunkObjects } from '../chunks/chunk-objects.js';
 import { placeByIndex } from '../chunks/placement.js';
+import { Rows } from '../rows.js';
 import { CreationService } from '../sessions/creation.service.js';
 import { EndingService } from '../sessions/ending.service.js';
+import { openNew } from '../sessions/granted.js';
 import type { SessionRow } from '../sessions/session-row.js';
 import { UploadSettings } from '../settings.js';
 import type { FormFields } from './fields.js';
@@ -14,6 +16,7 @@ import type { FormFile } from './form.js';
 @Injectable()
 export class IndexedChunks {
   constructor(
+    @Inject(Rows) private readonly rows: Rows,
     @Inject(CreationService) private readonly creation: CreationService,
     @Inject(ChunkService) private readonly chunks: ChunkService,
     @Inject(ChunkObjects) private readonly objects: ChunkObjects,
@@ -26,9 +29,12 @@ export class IndexedChunks {
     file: FormFile,
     fields: FormFields,
     { home, object }: { home: string; object: ChunkObject },
+    by: Principal,
   ): Promise<SessionRow> {
     const place = { index: fields.chunkIndex ?? 0, total: fields.totalChunks };
-    if (fields.sessionId === null) return this.openWith(file, fields, home, place, object);
+    if (fields.sessionId === null) return this.openWith(file, fields, { id: home, place, object }, by);
+    // The form may have named it only after its file.
+    await this.rows.sessions.find(this.rows.manager, fields.sessionId, writesOf(by));
     const moved = fields.sessionId === home ? object : await this.objects.move(object, fields.sessionId, 0);
     return (await this.chunks.adopt(fields.sessionId, place, moved)).session;
   }
@@ -36,9 +42,12 @@ export class IndexedChunks {
   private async openWith(
     file: FormFile,
     fields: FormFields,
-    id: string,
-    place: { index: number; total: number | null },
-    object: ChunkObject,
+    {
+      id,
+      place,
+      object,
+    }: { id: string; place: { index: number; total: number | null }; object: ChunkObject },
+    by: Principal,
   ): Promise<SessionRow> {
     placeByIndex(
       { fileSize: null, totalChunks: null, chunkSize: null },
@@ -46,22 +55,20 @@ export class IndexedChunks {
       null,
       this.settings.maxFileSize,
     );
-    const opened = await this.creation.open(
-      {
-        filename: file.filename,
-        size: null,
-        contentType: file.contentType,
-        fileHash: fields.fileHash,
-        totalChunks: place.total,
-        priority: fields.priority,
-        profile: null,
-        options: fields.options,
-        userId: null,
-        userName: null,
-        batchId: fields.batchId,
-      },
-      id,
-    );
+    const wish = {
+      filename: file.filename,
+      size: null,
+      contentType: file.contentType,
+      fileHash: fields.fileHash,
+      totalChunks: place.total,
+      priority: fields.priority,
+      profile: null,
+      options: fields.options,
+      userId: null,
+      userName: null,
+      batchId: fields.batchId,
+    };
+    const opened = await openNew(() => this.creation.open(wish, by, id));
     if (opened.duplicate) {
       await this.objects.delete(object);
       return opened.session;

@@ -1,6 +1,7 @@
 import { Controller, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { MultipartData, Success } from '#contracts';
+import { demand } from '#http';
 import { bytesOf, discard } from '../chunks/body.js';
 import { SessionViews } from '../sessions/session-views.js';
 import { UploadSettings } from '../settings.js';
@@ -20,9 +21,9 @@ export class MultipartController {
   @HttpCode(200)
   async post(@Req() request: FastifyRequest): Promise<Success<MultipartData>> {
     try {
-      const session = await this.uploads.receive(
-        readForm(request.headers, bytesOf(request.raw, this.settings.pace), FORM),
-      );
+      const by = demand(request, 'uploads:write');
+      const form = readForm(request.headers, bytesOf(request.raw, this.settings.pace), FORM);
+      const session = await this.uploads.receive(form, by);
       return { success: true, data: { upload_id: session.id, ...(await this.views.of(session)) } };
     } finally {
       await discard(request.raw, 2 * this.settings.maxChunkSize);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { SluiceError } from '#contracts';
+import { type Principal, SluiceError, writesOf } from '#contracts';
 import { refuseOtherContent } from '../chunks/chunk.service.js';
 import { type ChunkObject, ChunkObjects } from '../chunks/chunk-objects.js';
 import { emptyFile } from '../files/refusals.js';
@@ -32,24 +32,24 @@ export class MultipartService {
     @Inject(UploadSettings) private readonly settings: UploadSettings,
   ) {}
 
-  async receive(form: Form): Promise<SessionRow> {
+  async receive(form: Form, by: Principal): Promise<SessionRow> {
     const file = await form.file;
     if (!file) {
       const message = `The form has no file; send it in the field named ${form.fileField}.`;
       throw new SluiceError('validation_failed', message);
     }
     try {
-      return await this.receiveFile(form, file);
+      return await this.receiveFile(form, file, by);
     } finally {
       file.stream.destroy();
     }
   }
 
-  private async receiveFile(form: Form, file: FormFile): Promise<SessionRow> {
+  private async receiveFile(form: Form, file: FormFile, by: Principal): Promise<SessionRow> {
     this.creation.check({ filename: file.filename, size: null });
     const early = parseEarly(form.fields);
-    if (early.sessionId !== null) await this.checkSession(early.sessionId);
-    const home = early.sessionId ?? randomUUID();
+    if (early.sessionId !== null) await this.checkSession(early.sessionId, by);
+    const home = early.sessionId ?? by.sessionId ?? randomUUID();
     const pieces = new Pieces(fileBytes(file));
     if (!(await pieces.more())) throw emptyFile();
     const first = await this.objects.put(home, 0, pieces.take(this.settings.maxChunkSize));
@@ -58,13 +58,13 @@ export class MultipartService {
       if (long && isChunk(early)) throw this.chunkTooLarge();
       if (long) {
         refuseOtherContent(first);
-        return this.wholeFiles.receiveLong(form, file, { id: home, first, pieces, early });
+        return this.wholeFiles.receiveLong(form, file, { id: home, first, pieces, early }, by);
       }
       await form.end;
       const fields = parseFields(form.fields);
-      if (isChunk(fields)) return this.indexed.receive(file, fields, { home, object: first });
+      if (isChunk(fields)) return this.indexed.receive(file, fields, { home, object: first }, by);
       refuseOtherContent(first);
-      return this.wholeFiles.receiveShort(file, fields, { id: home, first });
+      return this.wholeFiles.receiveShort(file, fields, { id: home, first }, by);
     });
   }
 
@@ -80,8 +80,8 @@ export class MultipartService {
     }
   }
 
-  private async checkSession(id: string): Promise<void> {
-    const session = await this.rows.sessions.find(this.rows.manager, id);
+  private async checkSession(id: string, by: Principal): Promise<void> {
+    const session = await this.rows.sessions.find(this.rows.manager, id, writesOf(by));
     if (session.overdue) await this.ending.expire(id);
     if (session.status !== 'completed') refuseUnlessActive(session);
   }

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { SluiceError } from '#contracts';
+import { type Principal, SluiceError } from '#contracts';
 import { ChunkService } from '../chunks/chunk.service.js';
 import { type ChunkObject, ChunkObjects } from '../chunks/chunk-objects.js';
 import { profileOf } from '../files/profile.js';
@@ -9,6 +9,7 @@ import { Rows } from '../rows.js';
 import { CompletionService } from '../sessions/completion.service.js';
 import { CreationService, type Opened } from '../sessions/creation.service.js';
 import { EndingService } from '../sessions/ending.service.js';
+import { granted, openNew } from '../sessions/granted.js';
 import type { SessionRow } from '../sessions/session-row.js';
 import { UploadSettings } from '../settings.js';
 import { type FormFields, isChunk, parseFields } from './fields.js';
@@ -40,8 +41,9 @@ export class WholeFiles {
     file: FormFile,
     fields: FormFields,
     { id, first }: { id: string; first: ChunkObject },
+    by: Principal,
   ): Promise<SessionRow> {
-    const opened = await this.open(id, file, fields, first.size);
+    const opened = await this.open(id, file, fields, { size: first.size, by });
     if (opened.duplicate) {
       await this.objects.delete(first);
       return opened.session;
@@ -50,8 +52,13 @@ export class WholeFiles {
   }
 
   /** The size and perhaps some fields are known at the end. Whatever goes wrong ends the session: its id is not known to anyone. */
-  async receiveLong(form: Form, file: FormFile, { id, first, pieces, early }: LongFile): Promise<SessionRow> {
-    const opened = await this.open(id, file, early, null);
+  async receiveLong(
+    form: Form,
+    file: FormFile,
+    { id, first, pieces, early }: LongFile,
+    by: Principal,
+  ): Promise<SessionRow> {
+    const opened = await this.open(id, file, early, { size: null, by });
     if (opened.duplicate) {
       await this.objects.delete(first);
       file.stream.resume();
@@ -62,7 +69,7 @@ export class WholeFiles {
       await this.chunks.adopt(id, { offset: 0 }, first);
       const size = await this.storeRest(id, first.size, pieces);
       await form.end;
-      await this.describe(id, size, parseFields(form.fields));
+      await this.describe(id, size, parseFields(form.fields), by);
       return this.completion.complete(id);
     });
   }
@@ -83,7 +90,8 @@ export class WholeFiles {
     return offset;
   }
 
-  private async describe(id: string, fileSize: number, late: FormFields): Promise<void> {
+  private async describe(id: string, fileSize: number, late: FormFields, by: Principal): Promise<void> {
+    granted({ size: fileSize, batchId: late.batchId }, by);
     if (isChunk(late)) {
       throw new SluiceError(
         'chunk_too_large',
@@ -93,7 +101,7 @@ export class WholeFiles {
     refuseUnstorable(late.options);
     const priority = late.priority ?? this.settings.defaultPriority;
     await this.rows.transaction(async (manager) => {
-      if (late.batchId !== null) await this.rows.batches.join(manager, late.batchId);
+      if (late.batchId !== null) await this.rows.batches.join(manager, late.batchId, by.tenantId);
       const session = await this.rows.sessions.lock(manager, id);
       if (session.status !== 'active') return;
       if (profileOf({ profile: null, options: late.options }, this.settings.profiles) !== session.profile)
@@ -109,25 +117,25 @@ export class WholeFiles {
     });
   }
 
-  private open(id: string, file: FormFile, fields: FormFields, size: number | null): Promise<Opened> {
+  private open(
+    id: string,
+    file: FormFile,
+    fields: FormFields,
+    { size, by }: { size: number | null; by: Principal },
+  ): Promise<Opened> {
     const { fileHash, priority, options, batchId, key } = fields;
-    return this.creation.open(
-      {
+    const wish = {
+      ...{
         filename: file.filename,
         size,
         contentType: file.contentType,
         fileHash,
         totalChunks: null,
         priority,
-        profile: null,
-        options,
-        userId: null,
-        userName: null,
-        batchId,
-        key,
       },
-      id,
-    );
+      ...{ profile: null, options, userId: null, userName: null, batchId, key },
+    };
+    return openNew(() => this.creation.open(wish, by, id));
   }
 
   private async orRefuse(id: string, work: () => Promise<SessionRow>): Promise<SessionRow> {

@@ -1,6 +1,7 @@
 import { Controller, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { ProcessData } from '#contracts';
+import { demand } from '#http';
 import { bytesOf, discard } from '../chunks/body.js';
 import { readForm } from '../multipart/form.js';
 import { MultipartService } from '../multipart/multipart.service.js';
@@ -18,9 +19,9 @@ export class ProcessController {
   @HttpCode(202)
   async post(@Req() request: FastifyRequest): Promise<ProcessData> {
     try {
-      const session = await this.uploads.receive(
-        readForm(request.headers, bytesOf(request.raw, this.settings.pace), FORM),
-      );
+      const by = demand(request, 'uploads:write');
+      const form = readForm(request.headers, bytesOf(request.raw, this.settings.pace), FORM);
+      const session = await this.uploads.receive(form, by);
       return { job_id: session.jobId, message: 'Video processing started' };
     } finally {
       await discard(request.raw, 2 * this.settings.maxChunkSize);

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { SluiceError, type TenantFact } from '#contracts';
+import { ANYBODYS, percentOf, SluiceError, type TenantFact } from '#contracts';
 import { recordFact } from '#events';
-import { dropDerived } from '#work';
+import { dropDerived, lockOpenJob } from '#work';
 import { Announcer } from '../announcer.js';
 import { SourceReader } from '../chunks/source-reader.js';
 import { SharedWork } from '../dedup/shared-work.js';
@@ -61,7 +61,7 @@ export class CompletionService {
     const patience = sleep(this.settings.completeWaitMs, null, { signal: late.signal, ref: false });
     try {
       const session = await Promise.race([settled, patience]);
-      return session ?? (await this.rows.sessions.find(this.rows.manager, id));
+      return session ?? (await this.rows.sessions.find(this.rows.manager, id, ANYBODYS));
     } finally {
       settled.catch(() => undefined);
       patience.catch(() => undefined);
@@ -90,7 +90,7 @@ export class CompletionService {
 
   private async tryUntilSettled(id: string): Promise<SessionRow> {
     for (let [waited, gone] = [false, 0]; ; ) {
-      const session = await this.rows.sessions.find(this.rows.manager, id);
+      const session = await this.rows.sessions.find(this.rows.manager, id, ANYBODYS);
       if (session.status === 'completed') return session;
       refuseUnlessActive(session);
       // Bytes that were there go only when they are not the promised file.
@@ -147,7 +147,7 @@ export class CompletionService {
       if (session.fileHash !== null && session.fileHash !== sha256) {
         const dropped = await this.rows.chunks.deleteAll(manager, id);
         await this.rows.sessions.reset(manager, id);
-        await this.rows.jobs.lockOpen(manager, session.jobId);
+        await lockOpenJob(manager, session.jobId);
         await dropDerived(manager, session.jobId);
         await this.rows.jobs.forgetSource(manager, session.jobId);
         return { ...nothing, kind: 'mismatch', dropped };
@@ -160,7 +160,7 @@ export class CompletionService {
         type: 'upload_completed',
         durable: true,
         stage: 'uploading',
-        progress: 10,
+        progress: percentOf('uploading', 1),
         bytesReceived: session.bytesReceived,
         bytesTotal: session.fileSize,
         ...(scans && !known ? { message: 'All bytes are here; the virus scanner looks at them now.' } : {}),

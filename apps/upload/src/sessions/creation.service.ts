@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type CreateSessionData, DEFAULT_TENANT, type TenantFact } from '#contracts';
+import { type CreateSessionData, type Principal, percentOf, type TenantFact } from '#contracts';
 import { recordFact } from '#events';
 import type { EntityManager } from '#persistence';
+import { admitUpload } from '#work';
 import { Announcer } from '../announcer.js';
 import { SharedWork } from '../dedup/shared-work.js';
 import { checkFilename } from '../files/filename.js';
@@ -12,6 +13,7 @@ import { refuseUnstorable } from '../files/unstorable.js';
 import { Journal } from '../journal.js';
 import { Rows } from '../rows.js';
 import { UploadSettings } from '../settings.js';
+import { granted, mayPromise } from './granted.js';
 import type { SessionRow } from './session-row.js';
 
 /** What a client wants to send, from either door; null is what it has not said. */
@@ -38,6 +40,8 @@ export interface Opened {
   duplicate: boolean;
 }
 
+type WishOf = Wish & { by: Principal };
+
 /** Opens sessions; where the file is known (S3-08) they are complete at once. */
 @Injectable()
 export class CreationService {
@@ -63,20 +67,27 @@ export class CreationService {
     }
   }
 
-  /** `along` happens in the same transaction, or nothing does. */
+  /**
+   * `along` happens in the same transaction, or nothing does. `isAdmitted`: what it is made of has been counted
+   * against the tenant's quotas already.
+   */
   async open(
-    wish: Wish,
-    id: string = randomUUID(),
+    wanted: Wish,
+    by: Principal,
+    id: string = by.sessionId ?? randomUUID(),
     along: (manager: EntityManager, opened: Opened) => Promise<void> = async () => undefined,
+    { isAdmitted = false }: { isAdmitted?: boolean } = {},
   ): Promise<Opened> {
+    const wish = { ...granted(wanted, by), by };
     const filename = this.check(wish);
-    refuseUnstorable(wish);
+    refuseUnstorable(wanted);
     const { profiles } = this.settings;
     profileOf(wish, profiles);
     const { opened, facts } = await this.rows.transaction(async (manager) => {
-      if (wish.batchId) await this.rows.batches.join(manager, wish.batchId);
+      if (wish.batchId) await this.rows.batches.join(manager, wish.batchId, by.tenantId);
       const known = await this.openKnown(manager, id, { ...wish, filename });
       if (!known) await refuseUnable(manager, nameOfProfile(wish, profiles), profiles);
+      if (!known && !isAdmitted) await admitUpload(manager, this.settings.quotas, by.tenantId, wish.size);
       const result = known ?? (await this.openNew(manager, id, { ...wish, filename }));
       await along(manager, result.opened);
       return result;
@@ -99,24 +110,25 @@ export class CreationService {
     };
   }
 
-  /** Of a finished job the session shares the job itself; of one at work only the asset, with a job of its own that waits. */
+  /** Of a finished job the session shares the job itself; otherwise only the asset: with a job of its own that waits, or, where that job's row is gone, has its result. */
   private async openKnown(
     manager: EntityManager,
     id: string,
-    wish: Wish,
+    wish: WishOf,
   ): Promise<{ opened: Opened; facts: (TenantFact | null)[] } | null> {
-    if (wish.fileHash === null) return null;
+    if (wish.fileHash === null || !mayPromise(wish.by)) return null;
     const file = {
-      tenantId: DEFAULT_TENANT,
+      tenantId: wish.by.tenantId,
       profile: profileOf(wish, this.settings.profiles),
       sha256: wish.fileHash,
       size: wish.size,
     };
     const known = await this.shared.find(manager, file, null);
     if (!known) return null;
-    const jobId = known.completed ? known.jobId : randomUUID();
+    const finished = known.completed ? known.jobId : null;
+    const jobId = finished ?? randomUUID();
     const row = this.row(id, wish, { jobId, assetId: known.assetId });
-    if (!known.completed) {
+    if (finished === null) {
       const { assetId } = known;
       await this.rows.jobs.insertJob(manager, {
         ...{ jobId, assetId, tenantId: row.tenantId, priority: row.priority },
@@ -125,7 +137,7 @@ export class CreationService {
     }
     await this.rows.sessions.insert(manager, row);
     const session = await this.rows.sessions.completeAsDuplicate(manager, id);
-    const facts = known.completed
+    const facts = finished
       ? [
           await recordFact(manager, jobId, {
             type: 'duplicate_detected',
@@ -141,7 +153,7 @@ export class CreationService {
   private async openNew(
     manager: EntityManager,
     id: string,
-    wish: Wish,
+    wish: WishOf,
   ): Promise<{ opened: Opened; facts: (TenantFact | null)[] }> {
     const ids = { jobId: randomUUID(), assetId: randomUUID() };
     const row = this.row(id, wish, ids);
@@ -158,18 +170,18 @@ export class CreationService {
       type: 'upload_started',
       durable: true,
       stage: 'uploading',
-      progress: 5,
+      progress: percentOf('uploading'),
       bytesReceived: 0,
       bytesTotal: wish.size,
     });
     return { opened: { session, duplicate: false }, facts: [fact] };
   }
 
-  private row(id: string, wish: Wish, ids: { jobId: string; assetId: string }) {
+  private row(id: string, wish: WishOf, ids: { jobId: string; assetId: string }) {
     return {
       id,
       ...ids,
-      tenantId: DEFAULT_TENANT,
+      tenantId: wish.by.tenantId,
       filename: wish.filename,
       contentType: wish.contentType,
       fileSize: wish.size,

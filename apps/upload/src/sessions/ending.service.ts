@@ -1,44 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  chunkPrefix,
-  type ErrorCode,
-  type EventType,
-  type SessionStatus,
-  SluiceError,
-  type TenantFact,
-} from '#contracts';
-import { failJob } from '#events';
+import { chunkPrefix, SluiceError } from '#contracts';
 import type { EntityManager } from '#persistence';
 import type { ObjectStore } from '#storage';
+import { AGAIN, CANCELLED, type EndedSession, endSession, type SessionEnd } from '#work';
 import { Announcer } from '../announcer.js';
 import { SourceReader } from '../chunks/source-reader.js';
-import { HandOver } from '../dedup/hand-over.js';
 import { Journal } from '../journal.js';
 import { Rows } from '../rows.js';
 import { STORE } from '../settings.js';
 import { type SessionRow, sessionExpired } from './session-row.js';
 
-interface End {
-  status: SessionStatus;
-  code: ErrorCode;
-  message: string;
-}
-
 interface Ended {
   /** Null: it had ended already. */
   before: SessionRow | null;
   session: SessionRow;
-  facts: (TenantFact | null)[];
-  /** The asset lost its last reference. */
-  cleanup: boolean;
-  /** Objects that its rows named; they may lie below another session's prefix. */
-  keys: string[];
-  /** The job that goes on with its work, and needs its chunks. */
-  heir: string | null;
+  left: EndedSession;
 }
 
-/** Another job waits than the one whose session is locked; nothing has been done. */
-const AGAIN = Symbol('again');
+const NOTHING_LEFT: EndedSession = { facts: [], cleanup: false, keys: [], heir: null };
 
 /** Cancel, expiry, refusal: session, job, asset and spans end in one transaction, then what they left goes. */
 @Injectable()
@@ -46,7 +25,6 @@ export class EndingService {
   constructor(
     @Inject(Rows) private readonly rows: Rows,
     @Inject(Announcer) private readonly announcer: Announcer,
-    @Inject(HandOver) private readonly handOver: HandOver,
     @Inject(STORE) private readonly store: ObjectStore,
     @Inject(Journal) private readonly journal: Journal,
     @Inject(SourceReader) private readonly source: SourceReader,
@@ -72,7 +50,7 @@ export class EndingService {
 
   /** The content was refused: sending more of it would not help. */
   async refuse(id: string, error: SluiceError): Promise<SessionRow> {
-    const end: End = { status: 'failed', code: error.code, message: error.message };
+    const end: SessionEnd = { status: 'failed', code: error.code, message: error.message };
     return this.end(id, end, (session) => session.status === 'active');
   }
 
@@ -100,7 +78,7 @@ export class EndingService {
 
   private async end(
     id: string,
-    end: End,
+    end: SessionEnd,
     applies: (session: SessionRow, jobIsOpen: boolean) => boolean,
   ): Promise<SessionRow> {
     for (;;) {
@@ -119,34 +97,16 @@ export class EndingService {
   private async endLocked(
     manager: EntityManager,
     before: SessionRow,
-    end: End,
+    end: SessionEnd,
     applies: (session: SessionRow, jobIsOpen: boolean) => boolean,
   ): Promise<Ended> {
-    const { id: sessionId, jobId, assetId } = before;
-    // Only a job whose source is complete is waited for.
-    const heir = before.status === 'completed' ? await this.handOver.lockHeir(manager, jobId) : null;
-    const isOpen = await this.rows.jobs.lockOpen(manager, jobId);
-    if (!applies(before, isOpen))
-      return { before: null, session: before, facts: [], cleanup: false, keys: [], heir: null };
-    const handed = isOpen ? await this.handOver.run(manager, { sessionId, jobId, assetId }, heir) : 'nobody';
-    if (handed === 'again') throw AGAIN;
-    const session = await this.rows.sessions.end(manager, sessionId, end);
-    const keys = await this.rows.chunks.deleteAll(manager, sessionId);
-    const failed = await failJob(manager, jobId, end, {
-      type: factOf(before, end),
-      bytesReceived: before.bytesReceived,
-      bytesTotal: before.fileSize,
-    });
-    return {
-      ...{ before, session, keys },
-      facts: failed?.facts ?? [],
-      cleanup: await this.rows.jobs.release(manager, assetId),
-      heir: handed === 'done' && heir ? heir.jobId : null,
-    };
+    const left = await endSession(manager, before, end, (jobIsOpen) => applies(before, jobIsOpen));
+    if (!left) return { before: null, session: before, left: NOTHING_LEFT };
+    return { before, session: await this.rows.sessions.lock(manager, before.id), left };
   }
 
   /** After the commit; what a crash leaves here is found by the sweeper and the reconciler. */
-  private async tidy({ before, session, facts, cleanup, keys, heir }: Ended): Promise<void> {
+  private async tidy({ before, session, left: { facts, cleanup, keys, heir } }: Ended): Promise<void> {
     if (!before) return;
     this.journal.ended(before, session);
     if (session.status === 'active' || session.status === 'completed') return;
@@ -161,10 +121,4 @@ export class EndingService {
   }
 }
 
-function factOf(before: SessionRow, { status }: End): EventType {
-  if (status === 'expired') return 'session_expired';
-  return before.status === 'completed' ? 'processing_failed' : 'upload_failed';
-}
-
-const CANCELLED: End = { status: 'cancelled', code: 'cancelled', message: 'The upload was cancelled.' };
-const EXPIRED: End = { status: 'expired', code: 'session_expired', message: sessionExpired().message };
+const EXPIRED: SessionEnd = { status: 'expired', code: 'session_expired', message: sessionExpired().message };

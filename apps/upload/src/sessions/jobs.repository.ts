@@ -72,25 +72,4 @@ export class JobsRepository {
   async forgetSource(manager: EntityManager, jobId: string): Promise<void> {
     await manager.query(`UPDATE jobs SET copy_denied = NULL, encoders_denied = '{}' WHERE id = $1`, [jobId]);
   }
-
-  /** Locks it; true while it has not ended. */
-  async lockOpen(manager: EntityManager, jobId: string): Promise<boolean> {
-    const rows = (await manager.query(
-      `SELECT status IN ('pending', 'processing') AS open FROM jobs WHERE id = $1 FOR UPDATE`,
-      [jobId],
-    )) as { open: boolean }[];
-    return rows[0]?.open === true;
-  }
-
-  /** One reference less; true when it was the last one and the asset is to be cleaned up. */
-  async release(manager: EntityManager, assetId: string): Promise<boolean> {
-    const [rows] = (await manager.query(
-      `UPDATE assets SET refs = GREATEST(refs - 1, 0), updated_at = now(),
-         status = CASE WHEN refs <= 1 AND status NOT IN ('deleting', 'deleted') THEN 'deleting' ELSE status END,
-         deleting_since = CASE WHEN refs <= 1 THEN COALESCE(deleting_since, now()) ELSE deleting_since END
-       WHERE id = $1 RETURNING status`,
-      [assetId],
-    )) as [{ status: string }[], number];
-    return rows[0]?.status === 'deleting';
-  }
 }

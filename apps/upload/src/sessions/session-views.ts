@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { SessionData } from '#contracts';
+import type { Reach, SessionData } from '#contracts';
 import { Rows } from '../rows.js';
 import { EndingService } from './ending.service.js';
 import { type SessionRow, toSessionData } from './session-row.js';
@@ -13,8 +13,8 @@ export class SessionViews {
   ) {}
 
   /** Throws `session_not_found`. Looking at an overdue session ends it. */
-  async byId(id: string): Promise<SessionData> {
-    const session = await this.rows.sessions.find(this.rows.manager, id);
+  async byId(id: string, reach: Reach): Promise<SessionData> {
+    const session = await this.rows.sessions.find(this.rows.manager, id, reach);
     return this.of(session.overdue ? await this.ending.expire(id) : session);
   }
 

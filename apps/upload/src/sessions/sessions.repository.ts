@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type ErrorCode, type SessionStatus, SluiceError } from '#contracts';
+import { reachValues, sessionWithin } from '#access';
+import { type ErrorCode, type Reach, type SessionStatus, SluiceError } from '#contracts';
 import type { EntityManager } from '#persistence';
 import { DIGEST_OWNER } from '../digest/leases.js';
 import { type AnySessionRow, SESSION_COLUMNS, type SessionRow, WHOLE_FILE } from './session-row.js';
@@ -64,14 +65,24 @@ export class SessionsRepository {
     return rows[0]!;
   }
 
-  /** Throws `session_not_found`. */
-  async find(manager: EntityManager, id: string): Promise<SessionRow> {
-    return this.one(manager, id, '');
+  /** Throws `session_not_found`, also for one beyond the reach. */
+  async find(manager: EntityManager, id: string, reach: Reach): Promise<SessionRow> {
+    return one(
+      await manager.query(
+        `SELECT ${SESSION_COLUMNS} FROM upload_sessions s WHERE id = $1 AND ${WHOLE_FILE} AND ${sessionWithin('s', 2)}`,
+        [id, ...reachValues(reach)],
+      ),
+    );
   }
 
-  /** The same, `FOR UPDATE`. */
+  /** `FOR UPDATE`, of one that was found within somebody's reach, or that nobody asked for. */
   async lock(manager: EntityManager, id: string): Promise<SessionRow> {
-    return this.one(manager, id, 'FOR UPDATE');
+    return one(
+      await manager.query(
+        `SELECT ${SESSION_COLUMNS} FROM upload_sessions WHERE id = $1 AND ${WHOLE_FILE} FOR UPDATE`,
+        [id],
+      ),
+    );
   }
 
   async adopt<S extends AnySessionRow>(manager: EntityManager, { id }: S, adopted: Adopted): Promise<S> {
@@ -169,21 +180,6 @@ export class SessionsRepository {
     );
   }
 
-  private async one(manager: EntityManager, id: string, lock: '' | 'FOR UPDATE'): Promise<SessionRow> {
-    const rows = (await manager.query(
-      `SELECT ${SESSION_COLUMNS} FROM upload_sessions WHERE id = $1 AND ${WHOLE_FILE} ${lock}`,
-      [id],
-    )) as SessionRow[];
-    const session = rows[0];
-    if (!session) {
-      throw new SluiceError(
-        'session_not_found',
-        'There is no upload session with this id; create one and send the file there.',
-      );
-    }
-    return session;
-  }
-
   private async update<S extends AnySessionRow = SessionRow>(
     manager: EntityManager,
     set: string,
@@ -195,6 +191,15 @@ export class SessionsRepository {
     )) as [S[], number];
     return rows[0]!;
   }
+}
+
+function one(rows: SessionRow[]): SessionRow {
+  const session = rows[0];
+  if (session) return session;
+  throw new SluiceError(
+    'session_not_found',
+    'There is no upload session with this id; create one and send the file there.',
+  );
 }
 
 const ids = (rows: unknown) => (rows as { id: string }[]).map((row) => row.id);

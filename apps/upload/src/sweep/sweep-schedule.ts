@@ -8,7 +8,7 @@ import type { ServiceContext } from '#http';
 import { QueueProducer } from '#queue';
 import { CONTEXT } from '../settings.js';
 
-/** Asks again and again for the one schedule of all processes, because an emptied Redis has forgotten it. */
+/** Asks again and again for the schedules, one for all processes, because an emptied Redis has forgotten it. */
 @Injectable()
 export class SweepSchedule implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
@@ -34,10 +34,13 @@ export class SweepSchedule implements OnApplicationBootstrap, BeforeApplicationS
 
   private async ask(): Promise<void> {
     const { environment, logger } = this.context;
-    await this.queues
-      .schedule('sweep', { part: 'sessions' }, environment.SWEEP_INTERVAL_SECONDS * 1000)
-      .catch((error: unknown) =>
-        logger.warn({ err: error }, 'the sweep is not scheduled; it is asked for again'),
-      );
+    const { SWEEP_INTERVAL_SECONDS, RETENTION_INTERVAL_HOURS } = environment;
+    const schedules = [
+      this.queues.schedule('sweep', { part: 'sessions' }, SWEEP_INTERVAL_SECONDS * 1000),
+      this.queues.schedule('sweep', { part: 'retention' }, Math.ceil(RETENTION_INTERVAL_HOURS * 3_600_000)),
+    ];
+    await Promise.all(schedules).catch((error: unknown) =>
+      logger.warn({ err: error }, 'the sweep is not scheduled; it is asked for again'),
+    );
   }
 }

@@ -1,6 +1,7 @@
 import { count, type Logger } from '#observability';
 import type { Handler, QueueProducer } from '#queue';
 import type { ObjectStore } from '#storage';
+import type { Retention } from '../retention/retention.js';
 import type { Rows } from '../rows.js';
 import type { CompletionService } from '../sessions/completion.service.js';
 import type { EndingService } from '../sessions/ending.service.js';
@@ -19,6 +20,7 @@ export interface SweepServices {
   store: ObjectStore;
   queues: QueueProducer;
   logger: Logger;
+  retention: Retention;
   everyMs: number;
 }
 
@@ -35,6 +37,10 @@ export class Sweeper {
       await this.sweepObjects(new Date(Date.now() - ORPHAN_AGE_MS), signal);
       return undefined;
     }
+    if (part === 'retention') {
+      await this.services.retention.run(signal);
+      return undefined;
+    }
     // One at a time: its entry has a fixed id, and is there from its delay to its end.
     await this.attempt('schedule', signal, () =>
       queues.revive('sweep', { part: 'objects' }, { delayMs: OBJECTS_AFTER_INTERVALS * everyMs }),
@@ -46,7 +52,7 @@ export class Sweeper {
   };
 
   /** One failing part does not keep the others from their work. */
-  private async attempt(part: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  private async attempt(part: string, signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
     if (signal.aborted) return;
     await work().catch((error: unknown) => {
       if (!signal.aborted)

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { SluiceError } from '#contracts';
+import { ANYBODYS, type Principal, SluiceError, writesOf } from '#contracts';
 import type { EntityManager } from '#persistence';
 import { SourceReader } from '../chunks/source-reader.js';
 import { Rows } from '../rows.js';
@@ -15,6 +15,7 @@ export interface FinalWish {
   /** In the order of the file. */
   partials: string[];
   said: { metadata: string; concat: string };
+  by: Principal;
 }
 
 /**
@@ -32,8 +33,8 @@ export class ConcatenationService {
     @Inject(SourceReader) private readonly source: SourceReader,
   ) {}
 
-  async open({ wish, partials, said }: FinalWish): Promise<SessionRow> {
-    const before = inOrder(await this.uploads.partials(this.rows.manager, partials), partials);
+  async open({ wish, partials, said, by }: FinalWish): Promise<SessionRow> {
+    const before = inOrder(await this.uploads.partials(this.rows.manager, partials, writesOf(by)), partials);
     const existing = await this.existing(before, said.concat);
     if (existing) return existing;
     const size = before.reduce((sum, partial) => sum + (partial.fileSize ?? 0), 0);
@@ -41,11 +42,13 @@ export class ConcatenationService {
     let unneeded: string[] = [];
     const { session, duplicate } = await this.creation.open(
       { ...wish, size },
+      by,
       undefined,
       async (manager, opened) => {
         await this.uploads.describe(manager, opened.session.id, said);
-        unneeded = await this.join(manager, opened, partials);
+        unneeded = await this.join(manager, opened, { partials, by });
       },
+      { isAdmitted: true },
     );
     await this.source.deleteObjects(unneeded);
     return duplicate ? session : this.complete(session.id);
@@ -55,9 +58,9 @@ export class ConcatenationService {
   private async join(
     manager: EntityManager,
     { session, duplicate }: Opened,
-    ids: string[],
+    { partials: ids, by }: Pick<FinalWish, 'partials' | 'by'>,
   ): Promise<string[]> {
-    const partials = inOrder(await this.uploads.lockPartials(manager, ids), ids);
+    const partials = inOrder(await this.uploads.lockPartials(manager, ids, writesOf(by)), ids);
     for (const partial of partials) refuseUnlessWhole(partial);
     if (partials.reduce((sum, { chunksReceived }) => sum + chunksReceived, 0) > MAX_CHUNKS_PER_SESSION) {
       throw new SluiceError(
@@ -95,9 +98,9 @@ export class ConcatenationService {
   private async existing(partials: UploadRow[], concat: string): Promise<SessionRow | null> {
     const finalId = partials[0]?.finalId ?? null;
     if (finalId === null || partials.some((partial) => partial.finalId !== finalId)) return null;
-    const final = await this.uploads.find(this.rows.manager, finalId);
+    const final = await this.uploads.find(this.rows.manager, finalId, ANYBODYS);
     if (final.concat !== concat) return null;
-    const session = await this.rows.sessions.find(this.rows.manager, finalId);
+    const session = await this.rows.sessions.find(this.rows.manager, finalId, ANYBODYS);
     return session.status === 'active' && allThere(session) ? this.complete(finalId) : session;
   }
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { Reach } from '#contracts';
 import { Rows } from '../rows.js';
 import { EndingService } from '../sessions/ending.service.js';
 import { refuseUnlessActive } from '../sessions/session-row.js';
@@ -18,8 +19,8 @@ export class DeleteUpload {
     @Inject(EndingService) private readonly ending: EndingService,
   ) {}
 
-  async handle(id: string): Promise<TusAnswer> {
-    const upload = await this.uploads.find(this.rows.manager, id);
+  async handle(id: string, reach: Reach): Promise<TusAnswer> {
+    const upload = await this.uploads.find(this.rows.manager, id, reach);
     if (upload.status !== 'completed') refuseUnlessActive(upload);
     if (isPartial(upload)) await this.partials.cancel(id);
     else await this.ending.cancel(id);

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { SluiceError } from '#contracts';
-import { parseId } from '#http';
+import { ANYBODYS, readsOf, SluiceError, writesOf } from '#contracts';
+import { demand, parseId } from '#http';
 import { Rows } from '../rows.js';
 import { EndingService } from '../sessions/ending.service.js';
 import { DeleteUpload } from './delete.js';
@@ -32,16 +32,17 @@ export class TusDoor {
   async answer(method: TusMethod, id: string | null, request: FastifyRequest): Promise<TusAnswer> {
     if (method === 'OPTIONS') return this.options.handle();
     refuseOtherVersions(request.headers);
+    const by = demand(request, 'uploads:write');
     if (id === null) {
-      if (method === 'POST') return this.post.handle(request);
+      if (method === 'POST') return this.post.handle(request, by);
       throw notHere('Uploads are created here with POST; everything else is asked at their own address.');
     }
     if (method === 'POST') throw notHere('Uploads are created one level up; this address is one of them.');
     const upload = uploadId(id);
     try {
-      if (method === 'HEAD') return await this.head.handle(upload);
-      if (method === 'PATCH') return await this.patch.handle(upload, request);
-      return await this.remove.handle(upload);
+      if (method === 'HEAD') return await this.head.handle(upload, readsOf(by));
+      if (method === 'PATCH') return await this.patch.handle(upload, request, writesOf(by));
+      return await this.remove.handle(upload, writesOf(by));
     } catch (error) {
       if (error instanceof SluiceError && error.code === 'session_expired') await this.expire(upload);
       throw error;
@@ -50,7 +51,7 @@ export class TusDoor {
 
   /** Who meets an overdue upload ends it; which kind it is only its row knows. */
   private async expire(id: string): Promise<void> {
-    const upload = await this.uploads.find(this.rows.manager, id);
+    const upload = await this.uploads.find(this.rows.manager, id, ANYBODYS);
     if (isPartial(upload)) await this.partials.expire(id);
     else await this.ending.expire(id);
   }

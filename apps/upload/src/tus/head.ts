@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { Reach } from '#contracts';
 import { Rows } from '../rows.js';
 import { refuseUnlessActive } from '../sessions/session-row.js';
 import type { TusAnswer } from './protocol.js';
@@ -14,7 +15,8 @@ export class HeadUpload {
     @Inject(UploadWriters) private readonly writers: UploadWriters,
   ) {}
 
-  async handle(id: string): Promise<TusAnswer> {
+  async handle(id: string, reach: Reach): Promise<TusAnswer> {
+    await this.uploads.find(this.rows.manager, id, reach);
     const upload = await this.writers.quiet(id);
     if (upload.status !== 'completed') refuseUnlessActive(upload);
     const offset = await this.uploads.offset(this.rows.manager, upload);

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { chunkPrefix, DEFAULT_TENANT } from '#contracts';
+import { chunkPrefix, type Principal, SluiceError } from '#contracts';
 import type { ObjectStore } from '#storage';
+import { admitUpload } from '#work';
 import { fileTooLarge } from '../files/refusals.js';
 import { Rows } from '../rows.js';
 import { STORE, UploadSettings } from '../settings.js';
@@ -17,13 +18,19 @@ export class PartialsService {
     @Inject(STORE) private readonly store: ObjectStore,
   ) {}
 
-  async open(size: number | null): Promise<UploadRow> {
+  async open(size: number | null, by: Principal): Promise<UploadRow> {
+    if (by.kind === 'token')
+      throw new SluiceError(
+        'upload_not_allowed',
+        'An upload token is for one upload; send the file in one part.',
+      );
     if ((size ?? 0) > this.settings.maxFileSize) throw fileTooLarge(this.settings.maxFileSize);
-    return this.uploads.insertPartial(this.rows.manager, {
-      id: randomUUID(),
-      tenantId: DEFAULT_TENANT,
-      size,
-      lifetimeSeconds: this.settings.sessionSeconds,
+    return this.rows.transaction(async (manager) => {
+      await admitUpload(manager, this.settings.quotas, by.tenantId, size);
+      return this.uploads.insertPartial(manager, {
+        ...{ id: randomUUID(), tenantId: by.tenantId, size },
+        lifetimeSeconds: this.settings.sessionSeconds,
+      });
     });
   }
 

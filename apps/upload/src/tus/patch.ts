@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import type { Reach } from '#contracts';
 import { bytesOf } from '../chunks/body.js';
 import { emptyFile, fileTooLarge } from '../files/refusals.js';
 import { Rows } from '../rows.js';
@@ -34,9 +35,9 @@ export class PatchUpload {
     @Inject(UploadSettings) private readonly settings: UploadSettings,
   ) {}
 
-  async handle(id: string, request: FastifyRequest): Promise<TusAnswer> {
+  async handle(id: string, request: FastifyRequest, reach: Reach): Promise<TusAnswer> {
     const patch = this.parse(request);
-    const before = await this.uploads.find(this.rows.manager, id);
+    const before = await this.uploads.find(this.rows.manager, id, reach);
     if (isFinalUpload(before)) throw isFinal();
     if (before.status === 'completed' && !hasBody(request.headers)) return this.repeated(before, patch);
     refuseUnlessActive(before);

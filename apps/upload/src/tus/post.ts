@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { SluiceError } from '#contracts';
+import { type Principal, SluiceError } from '#contracts';
 import { bytesOf } from '../chunks/body.js';
 import { emptyFile } from '../files/refusals.js';
 import { CreationService } from '../sessions/creation.service.js';
 import { EndingService } from '../sessions/ending.service.js';
+import { openNew } from '../sessions/granted.js';
 import type { AnySessionRow } from '../sessions/session-row.js';
 import { UploadSettings } from '../settings.js';
 import { AppendService } from './append.service.js';
@@ -34,7 +35,7 @@ export class PostUpload {
     @Inject(UploadSettings) private readonly settings: UploadSettings,
   ) {}
 
-  async handle(request: FastifyRequest): Promise<TusAnswer> {
+  async handle(request: FastifyRequest, by: Principal): Promise<TusAnswer> {
     const { headers } = request;
     const concat = parseConcat(headers['upload-concat']);
     const length = bytesHeader(headers, 'upload-length');
@@ -46,6 +47,7 @@ export class PostUpload {
         wish: wishOf(metadata, this.settings.extensions),
         partials: concat.partials,
         said: { metadata, concat: String(headers['upload-concat']) },
+        by,
       });
       return this.answer(session);
     }
@@ -53,16 +55,18 @@ export class PostUpload {
     const sends = hasBody(headers);
     if (sends && !isOffsetStream(headers)) throw notOffsetStream();
     const checksum = Checksum.from(headers['upload-checksum']);
-    const session = concat ? await this.partials.open(length) : await this.open(metadata, length);
+    const session = concat ? await this.partials.open(length, by) : await this.open(metadata, length, by);
     if (!sends || session.status === 'completed') return this.answer(session);
     const offset = await this.append(session, request, checksum);
     return this.answer({ ...session, bytesReceived: offset }, offset);
   }
 
-  private async open(metadata: string, size: number | null): Promise<AnySessionRow> {
+  private async open(metadata: string, size: number | null, by: Principal): Promise<AnySessionRow> {
     const wish = { ...wishOf(metadata, this.settings.extensions), size };
-    const { session } = await this.creation.open(wish, undefined, (manager, opened) =>
-      this.uploads.describe(manager, opened.session.id, { metadata, concat: null }),
+    const { session } = await openNew(() =>
+      this.creation.open(wish, by, undefined, (manager, opened) =>
+        this.uploads.describe(manager, opened.session.id, { metadata, concat: null }),
+      ),
     );
     return session;
   }

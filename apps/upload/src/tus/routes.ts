@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SluiceError } from '#contracts';
 import { sendProblem, toSluiceError } from '#http';
@@ -39,6 +40,12 @@ export function installTus(fastify: FastifyInstance, { door, settings, logger }:
   );
 }
 
+/** Of a request to any address: below `/files` a header may say another method than the request's. */
+export function spokenMethod(method: string, path: string, headers: IncomingHttpHeaders): string {
+  const said = path.startsWith(`${TUS_PATH}/`) ? headers['x-http-method-override'] : undefined;
+  return String(said ?? method).toUpperCase();
+}
+
 /** "If the X-HTTP-Method-Override header is present, the Server MUST interpret its value as the request's method." */
 function methodOf(request: FastifyRequest): TusMethod {
   const given = request.headers['x-http-method-override'] ?? request.method;
@@ -58,7 +65,7 @@ async function fail(
 ): Promise<FastifyReply> {
   const error = toSluiceError(exception);
   if (error.status >= 500) {
-    logger.error({ err: exception, request_id: request.id, url: request.url }, error.message);
+    logger.error({ err: exception, request_id: request.id, url: request.url.split('?')[0] }, error.message);
   }
   // A tus client goes on after a broken connection, and gives up after a refusal.
   if (error.code === 'upload_too_slow') request.raw.destroy();

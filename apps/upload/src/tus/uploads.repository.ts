@@ -1,4 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { reachValues, sessionWithin } from '#access';
+import type { Reach } from '#contracts';
 import type { EntityManager } from '#persistence';
 import { ChunksRepository } from '../chunks/chunks.repository.js';
 import { type AnySessionRow, SESSION_COLUMNS } from '../sessions/session-row.js';
@@ -27,6 +29,9 @@ const END = `(SELECT byte_offset + size FROM upload_chunks WHERE session_id = up
   ORDER BY byte_offset DESC LIMIT 1)`;
 const COLUMNS = `${SESSION_COLUMNS}, writing, tus_metadata AS metadata, tus_concat AS concat, final_id AS "finalId", ${END} AS "end"`;
 
+const WITHIN = sessionWithin('upload_sessions', 2);
+const PARTIALS = `id = ANY($1) AND tus_concat = 'partial' AND ${WITHIN}`;
+
 export const isPartial = (upload: Pick<UploadRow, 'concat'>) => upload.concat === 'partial';
 export const isFinalUpload = (upload: Pick<UploadRow, 'concat'>) =>
   upload.concat?.startsWith('final;') ?? false;
@@ -36,9 +41,9 @@ export const isFinalUpload = (upload: Pick<UploadRow, 'concat'>) =>
 export class UploadsRepository {
   constructor(@Inject(ChunksRepository) private readonly chunks: ChunksRepository) {}
 
-  /** Throws `session_not_found`, also for sessions of other doors. */
-  async find(manager: EntityManager, id: string): Promise<UploadRow> {
-    return this.one(await this.read(manager, 'id = $1', [id]));
+  /** Throws `session_not_found`, also for sessions of other doors and beyond the reach. */
+  async find(manager: EntityManager, id: string, reach: Reach): Promise<UploadRow> {
+    return this.one(await this.read(manager, `id = $1 AND ${WITHIN}`, [id, ...reachValues(reach)]));
   }
 
   async lock(manager: EntityManager, id: string): Promise<UploadRow> {
@@ -46,12 +51,12 @@ export class UploadsRepository {
   }
 
   /** Partial uploads in the order of their ids, so that two who want some of the same wait for each other. */
-  async lockPartials(manager: EntityManager, ids: string[]): Promise<UploadRow[]> {
-    return this.read(manager, `id = ANY($1) AND tus_concat = 'partial'`, [ids], 'ORDER BY id FOR UPDATE');
+  async lockPartials(manager: EntityManager, ids: string[], reach: Reach): Promise<UploadRow[]> {
+    return this.read(manager, PARTIALS, [ids, ...reachValues(reach)], 'ORDER BY id FOR UPDATE');
   }
 
-  async partials(manager: EntityManager, ids: string[]): Promise<UploadRow[]> {
-    return this.read(manager, `id = ANY($1) AND tus_concat = 'partial'`, [ids]);
+  async partials(manager: EntityManager, ids: string[], reach: Reach): Promise<UploadRow[]> {
+    return this.read(manager, PARTIALS, [ids, ...reachValues(reach)]);
   }
 
   /** One overdue partial upload under its lock; those that another process works on are skipped. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
-import { SluiceError } from '#contracts';
+import { ANYBODYS, SluiceError } from '#contracts';
 import type { Listener } from '#persistence';
 import { takenOver } from '../chunks/adoption.service.js';
 import type { Rows } from '../rows.js';
@@ -73,13 +73,13 @@ export class UploadWriters implements OnModuleInit, OnModuleDestroy {
 
   /** The upload as soon as its writer has let go, or when that takes too long. */
   private async settled(id: string): Promise<UploadRow> {
-    let upload = await this.uploads.find(this.rows.manager, id);
+    let upload = await this.uploads.find(this.rows.manager, id, ANYBODYS);
     if (!upload.writing) return upload;
     const { writer } = upload;
     await this.ask(upload);
     for (const until = Date.now() + LET_GO_MS; Date.now() < until; ) {
       await sleep(LOOK_AGAIN_MS);
-      upload = await this.uploads.find(this.rows.manager, id);
+      upload = await this.uploads.find(this.rows.manager, id, ANYBODYS);
       if (!upload.writing || upload.writer !== writer) break;
     }
     return upload;

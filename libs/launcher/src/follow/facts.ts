@@ -20,7 +20,7 @@ export function connectFacts({ gatewayUrl, onFact, onView }: FactsOptions): Fact
   const wanted = new Set<string>();
   const ask = (jobId: string) => {
     socket.emit('subscribe', { job_id: jobId }, (answer: SubscribeAck) => {
-      if (answer?.ok) onView(answer.snapshot);
+      if (answer?.ok && answer.snapshot) onView(answer.snapshot);
     });
   };
   socket.on('connect', () => wanted.forEach(ask));

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Container, type InputLimits, inputGuards } from '../ffmpeg/allow-lists.js';
+import { type Container, type InputLimits, probeGuards } from '../ffmpeg/allow-lists.js';
 import { PacketScan, type PacketTimeline, scanLimitMs } from './packet-scan.js';
 import { type ProbeOptions, runProbe } from './run-probe.js';
 
@@ -22,7 +22,7 @@ export const readingOn = (container: Container): string[] => (container === 'avi
 
 export function followArguments(url: string, container: Container, limits: InputLimits): string[] {
   return [
-    ...['-v', 'error', '-hide_banner', ...inputGuards(container, limits)],
+    ...['-v', 'error', '-hide_banner', ...probeGuards(container, limits)],
     ...readingOn(container),
     // ffprobe writes when it has 4 KiB: long lines come sooner.
     ...['-show_entries', 'packet=stream_index,pts,pts_time,dts,dts_time,duration,duration_time,flags'],

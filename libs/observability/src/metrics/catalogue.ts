@@ -1,3 +1,5 @@
+import { EVENT_TYPES, QUEUE_NAMES } from '#contracts';
+
 /**
  * Every metric of ours, once (S3-14, S4-06); docs/operations.md tells what each is for. Labels list all
  * their values, so that a counter stands at 0 before the first of its kind, and none can grow without limit.
@@ -75,17 +77,170 @@ export const METRICS = {
     help: 'The same for what is copied: a rung from its source, a download from stored segments.',
     labels: { strategy: ['default', 'fallback', 'transcode'] },
   },
+  sluice_span_runs_total: {
+    kind: 'counter',
+    service: 'transcode',
+    help: 'Runs of spans that ended, by what was made and how it went on; again: the same work is tried once more.',
+    labels: {
+      kind: ['video', 'copy', 'audio', 'subtitles', 'index'],
+      outcome: ['done', 'waits', 'again', 'handed_over', 'lost', 'failed'],
+    },
+  },
+  sluice_encode_speed: {
+    kind: 'histogram',
+    service: 'transcode',
+    help: 'Seconds of video per second, all rungs, of spans whose bytes were all there when they began.',
+    buckets: [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 50],
+  },
+  sluice_segment_handover_seconds: {
+    kind: 'histogram',
+    service: 'transcode',
+    help: 'Seconds from the end of a segment in the encoder to its confirmation by the store.',
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  },
+  sluice_reconciled_total: {
+    kind: 'counter',
+    service: 'transcode',
+    help: 'Entries that rows called due and the queue had lost.',
+    labels: { queue: ['scan', 'span', 'follower', 'long-follower', 'index', 'finishing'] },
+  },
+  sluice_segments_total: {
+    kind: 'counter',
+    service: 'segment-upload',
+    help: 'Announced segments by what became of them; known: another copy was first.',
+    labels: { outcome: ['stored', 'known', 'late', 'refused'] },
+  },
+  sluice_segment_bytes_total: {
+    kind: 'counter',
+    service: 'segment-upload',
+    help: 'Bytes of stored segments.',
+    labels: {},
+  },
+  sluice_playable_seconds: {
+    kind: 'histogram',
+    service: 'segment-upload',
+    help: 'Seconds from the opening of a session to when its stream could be played, of jobs that completed.',
+    buckets: [1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400],
+  },
+  sluice_job_seconds: {
+    kind: 'histogram',
+    service: 'segment-upload',
+    help: 'Seconds from the opening of a session to the completion of its job.',
+    buckets: [5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400],
+  },
   sluice_sockets: {
     kind: 'gauge',
     service: 'gateway',
     help: 'Connected Socket.IO clients.',
     labels: [],
   },
+  sluice_event_streams: {
+    kind: 'gauge',
+    service: 'gateway',
+    help: 'Open streams of server-sent events.',
+    labels: [],
+  },
+  sluice_slow_clients_total: {
+    kind: 'counter',
+    service: 'gateway',
+    help: 'Times that a client took too little and is brought up from rows instead of being sent each fact.',
+    labels: {},
+  },
   sluice_queue_length: {
     kind: 'gauge',
     service: 'gateway',
     help: 'Entries of a queue in a state; every gateway tells the same.',
     labels: ['queue', 'state'],
+  },
+  sluice_queue_oldest_seconds: {
+    kind: 'gauge',
+    service: 'gateway',
+    help: 'Age of the oldest entry that waits in a queue; 0: none waits. Every gateway tells the same.',
+    labels: ['queue'],
+  },
+  sluice_event_lag_seconds: {
+    kind: 'histogram',
+    service: 'gateway',
+    help: 'Seconds from the publication of a fact to its arrival at this gateway.',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30],
+  },
+  sluice_jobs: {
+    kind: 'gauge',
+    service: 'gateway',
+    help: 'Open jobs in rows; uploading: their source is not complete. Every gateway tells the same, as of all below.',
+    labels: ['state'],
+  },
+  sluice_job_idle_seconds: {
+    kind: 'gauge',
+    service: 'gateway',
+    help: 'Longest time without news of a job with a complete source, by its state.',
+    labels: ['state'],
+  },
+  sluice_quarantined: {
+    kind: 'gauge',
+    service: 'gateway',
+    help: 'Work that ended its process three times and is set aside until an operator releases it.',
+    labels: ['kind'],
+  },
+  sluice_sessions_open: {
+    kind: 'gauge',
+    service: 'gateway',
+    help: 'Upload sessions that are neither complete nor ended.',
+    labels: [],
+  },
+  sluice_workers: {
+    kind: 'gauge',
+    service: 'gateway',
+    help: 'Transcode processes that have been heard of within the last 15 s.',
+    labels: [],
+  },
+  sluice_facts_total: {
+    kind: 'counter',
+    service: 'every',
+    help: 'Facts that this process has published, by type: jobs by their ends are among them.',
+    labels: { type: EVENT_TYPES.filter((type) => type !== 'heartbeat') },
+  },
+  sluice_queue_jobs_total: {
+    kind: 'counter',
+    service: 'every',
+    help: 'Queue entries that this process has handled; put_back: it was not the time for them.',
+    labels: { queue: QUEUE_NAMES, result: ['done', 'put_back', 'failed'] },
+  },
+  sluice_reconcile_rounds_total: {
+    kind: 'counter',
+    service: 'every',
+    help: 'Looks for work that rows know and queues lost.',
+    labels: { result: ['done', 'failed'] },
+  },
+  sluice_requests_total: {
+    kind: 'counter',
+    service: 'every',
+    help: 'Answered HTTP requests by class of status; those of probes are not counted.',
+    labels: { status: ['2xx', '3xx', '4xx', '5xx'] },
+  },
+  sluice_request_seconds: {
+    kind: 'histogram',
+    service: 'every',
+    help: 'Seconds to the end of an answer, of requests that neither send nor receive a stream.',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
+  },
+  sluice_webhook_attempts_total: {
+    kind: 'counter',
+    service: 'gateway',
+    help: 'Attempts to send a message to an endpoint, by how they ended; given_up: it is a dead letter now.',
+    labels: { result: ['delivered', 'failed', 'given_up'] },
+  },
+  sluice_webhook_seconds: {
+    kind: 'histogram',
+    service: 'gateway',
+    help: 'Seconds of an attempt, until its answer or its failure.',
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  },
+  sluice_webhooks_disabled_total: {
+    kind: 'counter',
+    service: 'gateway',
+    help: 'Endpoints that are sent nothing any more, by why.',
+    labels: { reason: ['failing', 'gone'] },
   },
   sluice_store_breaker_total: {
     kind: 'counter',

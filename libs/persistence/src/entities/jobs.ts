@@ -16,7 +16,13 @@ export class Asset extends Timestamps {
   @Column('char', { name: 'edges_sha256', length: 64, nullable: true }) edgesSha256: string | null;
   @Column('text', { default: 'provisional' }) status: AssetStatus;
   @Column('integer', { default: 1 }) refs: number;
+  /** Of its renditions; a trigger counts it when the asset is published, and the tenant's with it. */
+  @Column('bigint', { name: 'stored_bytes', default: 0 }) storedBytes: number;
   @Column('timestamptz', { name: 'deleting_since', nullable: true }) deletingSince: Date | null;
+  /** Of the job that made it; its row may be gone. */
+  @Column('jsonb', { nullable: true }) result: unknown;
+  /** Its job has ended: since then the source, and what is there of a failed one, is only kept for another try. */
+  @Column('timestamptz', { name: 'held_since', nullable: true }) heldSince: Date | null;
 }
 
 @Entity('jobs')
@@ -54,8 +60,12 @@ export class Job extends Timestamps {
   @Column('jsonb', { default: [] }) pace: unknown;
   /** The round in which its first span stands in the line of its priority. */
   @Column('integer', { default: 0 }) turn: number;
+  /** Rounds from one of its spans to the next: its tenant's jobs share one span a round. */
+  @Column('integer', { default: 1 }) stride: number;
   @Column('text', { name: 'error_code', nullable: true }) errorCode: ErrorCode | null;
   @Column('text', { name: 'error_message', nullable: true }) errorMessage: string | null;
+  /** What the operator needs to know of a failure; never for the uploader. */
+  @Column('jsonb', { name: 'error_detail', nullable: true }) errorDetail: Record<string, unknown> | null;
   @Column('jsonb', { nullable: true }) result: unknown;
   @Column('bigint', { name: 'last_seq', default: 0 }) lastSeq: number;
   @Column('timestamptz', { name: 'playable_at', nullable: true }) playableAt: Date | null;
@@ -76,5 +86,7 @@ export class ProgressEvent {
   @Column('smallint', { nullable: true }) progress: number | null;
   @Column('text', { nullable: true }) message: string | null;
   @Column('jsonb') payload: Record<string, unknown>;
+  /** Of a durable fact among its tenant's, in the order of their commits; the database counts. Clients know it as the fact's id. */
+  @Column('bigint', { nullable: true }) position: number | null;
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;
 }

@@ -29,6 +29,8 @@ export class Span extends Timestamps {
   /** Fencing token: grows by one with every claim; a write with an older number is refused. */
   @Column('integer', { name: 'lease_number', default: 0 }) leaseNumber: number;
   @Column('timestamptz', { name: 'lease_expires_at', nullable: true }) leaseExpiresAt: Date | null;
+  /** Steps of priority that it has gained by waiting. */
+  @Column('smallint', { default: 0 }) boost: number;
   /** Where it stalled: this worker leaves it to another one until then. */
   @Column('text', { name: 'avoid_worker', nullable: true }) avoidWorker: string | null;
   @Column('timestamptz', { name: 'avoid_until', nullable: true }) avoidUntil: Date | null;

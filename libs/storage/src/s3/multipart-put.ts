@@ -7,6 +7,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { SluiceError } from '#contracts';
+import type { PutOptions } from '../port.js';
 import { announcing, hasLanded, putIdMetadata } from './commands.js';
 import type { Connection } from './connection.js';
 import { isTransient, toStorageError } from './errors.js';
@@ -25,11 +26,16 @@ export class MultipartPut {
     private readonly key: string,
     private readonly uploadId: string,
     private readonly putId: string,
-    private readonly signal: AbortSignal | undefined,
+    private readonly options: Pick<PutOptions, 'signal' | 'onSending'>,
   ) {}
 
   /** A lost answer leaves an upload that we do not know; the sweep ends it. */
-  static async begin(connection: Connection, key: string, signal?: AbortSignal): Promise<MultipartPut> {
+  static async begin(
+    connection: Connection,
+    key: string,
+    options: Pick<PutOptions, 'signal' | 'onSending'>,
+  ): Promise<MultipartPut> {
+    const { signal } = options;
     const putId = randomUUID();
     const { UploadId } = await withRetries(
       () =>
@@ -40,7 +46,7 @@ export class MultipartPut {
       { signal },
     );
     if (!UploadId) throw toStorageError(new Error('the store gave no id for the upload'));
-    return new MultipartPut(connection, key, UploadId, putId, signal);
+    return new MultipartPut(connection, key, UploadId, putId, options);
   }
 
   /** Parts may be sent at once; `part` may be filled again when this resolves. */
@@ -51,7 +57,9 @@ export class MultipartPut {
         'The object has more parts than a store takes; store it in pieces.',
       );
     }
-    const { ETag } = await withRetries(() => this.attempt(part, PartNumber), { signal: this.signal });
+    const { ETag } = await withRetries(() => this.attempt(part, PartNumber), {
+      signal: this.options.signal,
+    });
     this.parts[PartNumber - 1] = { PartNumber, ETag };
     this.size += part.size;
   }
@@ -61,7 +69,8 @@ export class MultipartPut {
    * itself decides.
    */
   async complete(): Promise<void> {
-    const { connection, key, putId, size, signal } = this;
+    const { connection, key, putId, size } = this;
+    const { signal } = this.options;
     for (let attempt = 1; ; attempt += 1) {
       try {
         await connection.questions.send(
@@ -85,7 +94,7 @@ export class MultipartPut {
   }
 
   private async attempt(part: Spool, PartNumber: number) {
-    const body = part.content();
+    const body = part.content(this.options.onSending);
     const command = new UploadPartCommand({
       ...this.upload(),
       PartNumber,
@@ -94,7 +103,7 @@ export class MultipartPut {
     });
     try {
       return await this.connection.bodies.send(announcing(command, part.sha256), {
-        abortSignal: this.signal,
+        abortSignal: this.options.signal,
       });
     } finally {
       if (body instanceof Readable) body.destroy();

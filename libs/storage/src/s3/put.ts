@@ -61,7 +61,7 @@ async function putBuffer(
 
 async function putSpooled(connection: Connection, key: string, body: Body): Promise<Written> {
   const { spoolFolder, partSize } = connection.settings;
-  const { signal } = body.options;
+  const { signal, onSending } = body.options;
   const spool = new Spool(spoolFolder);
   try {
     await spool.fill(body, partSize);
@@ -70,7 +70,7 @@ async function putSpooled(connection: Connection, key: string, body: Body): Prom
       await putObject(
         connection,
         key,
-        replayable(() => spool.content(), size, sha256),
+        replayable(() => spool.content(onSending), size, sha256),
         signal,
       );
     } else {
@@ -87,7 +87,7 @@ async function putInParts(connection: Connection, key: string, body: Body, first
   const { partSize, partsAtOnce, spoolFolder } = connection.settings;
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(body.options.signal ? [body.options.signal] : [])]);
-  const upload = await MultipartPut.begin(connection, key, signal);
+  const upload = await MultipartPut.begin(connection, key, { ...body.options, signal });
   const others = Array.from({ length: partsAtOnce - 1 }, () => new Spool(spoolFolder));
   const spools = [first, ...others];
   const sent: Promise<void>[] = [];

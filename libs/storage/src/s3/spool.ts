@@ -37,22 +37,23 @@ export class Spool {
     this.sha256 = hash.digest('hex');
   }
 
-  /** Anew for each attempt to send it. */
-  content(): Readable | Buffer {
+  /** Anew for each attempt to send it; `onSending` is told of each block. */
+  content(onSending?: () => void): Readable | Buffer {
     if (this.parts.length > 0 || this.size === 0) return Buffer.concat(this.parts);
-    return Readable.from(this.read(), { objectMode: false });
+    return Readable.from(this.read(onSending), { objectMode: false });
   }
 
   async close(): Promise<void> {
     await this.file?.close().catch(() => undefined);
   }
 
-  private async *read(): AsyncGenerator<Buffer> {
+  private async *read(onSending?: () => void): AsyncGenerator<Buffer> {
     const file = this.file as FileHandle;
     for (let at = 0; at < this.size; ) {
       const block = Buffer.allocUnsafe(Math.min(BLOCK, this.size - at));
       const { bytesRead } = await file.read(block, 0, block.length, at);
       if (bytesRead === 0) throw new Error('the spool is shorter than what was written to it');
+      onSending?.();
       yield block.subarray(0, bytesRead);
       at += bytesRead;
     }
