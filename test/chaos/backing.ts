@@ -1,8 +1,8 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort, type PostgresServer, type RedisServer, startPostgres, startRedis } from '#launcher';
+import { type PostgresServer, type RedisServer, startPostgres, startRedis } from '#launcher';
 import { createRedis } from '#queue';
-import { makeMigratedDatabase, testDir } from '#testing';
+import { makeMigratedDatabase, testDir, testPort } from '#testing';
 
 /** A Redis and a Postgres that may be ended: no other test uses them, and both keep what they have confirmed. */
 export class Backing {
@@ -25,13 +25,13 @@ export class Backing {
     const redis = {
       ...common,
       dir: join(dir, 'redis'),
-      port: await freePort(),
+      port: await testPort(),
       logFile: join(dir, 'redis.log'),
     };
     const postgres = {
       ...common,
       dir: join(dir, 'postgres'),
-      port: await freePort(0, new Set([redis.port])),
+      port: await testPort(new Set([redis.port])),
       logFile: join(dir, 'postgres.log'),
     };
     await mkdir(redis.dir, { recursive: true });

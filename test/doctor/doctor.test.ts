@@ -5,10 +5,10 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { examine, type Finding } from '#doctor';
-import { freePort, startRedis } from '#launcher';
+import { startRedis } from '#launcher';
 import { openDataSource } from '#persistence';
 import { createRedis } from '#queue';
-import { createTestDatabase, type TestDatabase, testDir, testRedisUrl } from '#testing';
+import { createTestDatabase, type TestDatabase, testDir, testPort, testRedisUrl } from '#testing';
 import { isLongRun } from '../long-run.js';
 
 const ENTRY = join(import.meta.dirname, '../../docker/service.mjs');
@@ -52,7 +52,7 @@ describe('doctor', () => {
   });
 
   it('says of each part that is away or wrong how to mend it, and looks at the others all the same', async () => {
-    const port = await freePort();
+    const port = await testPort();
     const noFolder = join(dir, 'no-folder');
     await writeFile(noFolder, 'a file');
     const findings = await examine({
@@ -73,7 +73,7 @@ describe('doctor', () => {
   });
 
   it('warns of a Redis that evicts or forgets, and of migrations that are pending or unknown', async () => {
-    const redisPort = await freePort();
+    const redisPort = await testPort();
     const server = await startRedis({
       ...{ dir: join(dir, 'redis'), port: redisPort, password: 'p', durable: false },
       logFile: join(dir, 'redis.log'),
@@ -122,7 +122,7 @@ describe('doctor', () => {
       ...quick,
       AUTH_MODE: 'keys',
       SCAN_MODE: 'before',
-      CLAMD_PORT: `${await freePort()}`,
+      CLAMD_PORT: `${await testPort()}`,
     });
     expect(trouble(keys, 'access').map(({ says }) => says)).toEqual([
       expect.stringMatching(/nobody can open the queue board/),

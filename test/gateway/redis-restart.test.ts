@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { HealthData } from '#contracts';
-import { freePort, startRedis } from '#launcher';
-import { testDir, waitFor } from '#testing';
+import { startRedis } from '#launcher';
+import { testDir, testPort, waitFor } from '#testing';
 import { startGatewayAlone } from './rows.js';
 import { Watcher } from './watcher.js';
 
@@ -10,7 +10,7 @@ it('S3-11 facts flow again when Redis is back, empty, and what happened meanwhil
   const dir = await testDir('redis');
   const options = {
     dir,
-    port: await freePort(),
+    port: await testPort(),
     password: 'again',
     logFile: join(dir, 'log'),
     durable: false,

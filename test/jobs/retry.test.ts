@@ -1,7 +1,8 @@
+import { EventEmitter, once } from 'node:events';
 import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SluiceClient } from '#client';
+import { SluiceClient, type UploadSource } from '#client';
 import { fileSource } from '#client/node';
 import type { JobView, QuarantinedWork, RenditionName, RetryRequest } from '#contracts';
 import { type Stack, startStack, testDir } from '#testing';
@@ -193,19 +194,26 @@ describe('DELETE /jobs/:id', { timeout: LIMIT_MS }, () => {
     const remove = () => fetch(`${stack.urls.gateway}/jobs/${ids.job}`, { method: 'DELETE' });
     const client = new SluiceClient({ uploadUrl: stack.urls.upload });
     const source = await fileSource(await fileOf(plain));
-    const ends: Promise<Response>[] = [];
-    const sent = client.upload(source, {
-      chunkSize: Math.ceil(source.size / 5),
-      onSession: ({ session_id, job_id }) => Object.assign(ids, { session: session_id, job: job_id }),
-      // In the middle of it.
-      onProgress: ({ sent }) => {
-        if (sent > source.size / 2 && ends.length === 0) ends.push(remove());
+    const middle = new EventEmitter();
+    const chunkSize = Math.ceil(source.size / 5);
+    // Removed when some chunks have arrived; the last one is sent when that is done.
+    const removed = once(middle, 'reached').then(remove);
+    const held: UploadSource = {
+      ...source,
+      async read(start, end) {
+        if (end === source.size) await removed;
+        return source.read(start, end);
       },
+    };
+    const sent = client.upload(held, {
+      chunkSize,
+      onSession: ({ session_id, job_id }) => Object.assign(ids, { session: session_id, job: job_id }),
+      onProgress: ({ sent }) => sent >= 2 * chunkSize && middle.emit('reached'),
     });
     await expect(sent).rejects.toThrow();
-    for (const answer of [await ends[0], await remove()]) {
-      expect(answer?.status).toBe(200);
-      expect(await answer?.json()).toMatchObject({
+    for (const answer of [await removed, await remove()]) {
+      expect(answer.status).toBe(200);
+      expect(await answer.json()).toMatchObject({
         ...{ status: 'failed', error_code: 'cancelled', failure: { retryable: false } },
       });
     }

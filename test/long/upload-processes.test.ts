@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort, type PostgresServer, query, startPostgres } from '#launcher';
+import { type PostgresServer, query, startPostgres } from '#launcher';
 import { DataSource, dataSourceOptions } from '#persistence';
-import { testDir, waitFor } from '#testing';
+import { testDir, testPort, waitFor } from '#testing';
 import { MAX_CHUNK, MAX_FILE, planOf } from '../upload/property/plan.js';
 import { seedOfThisRun } from '../upload/property/random.js';
 import { type Case, type Client, run } from '../upload/property/run.js';
@@ -22,7 +22,7 @@ beforeAll(async () => {
   const dir = await testDir('postgres');
   options = {
     dir: join(dir, 'cluster'),
-    port: await freePort(),
+    port: await testPort(),
     password: 'own',
     logFile: join(dir, 'log'),
     durable: false,

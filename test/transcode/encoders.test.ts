@@ -17,7 +17,7 @@ dir=$(dirname "$0")
 case "$*" in *h264_nvenc*) ;; *) exec ffmpeg "$@";; esac
 case $(cat "$dir/mode") in
   there) ;;
-  once) case "$*" in *lavfi*) ;; *) echo gone > "$dir/mode";; esac;;
+  once) case "$*" in *lavfi*) ;; *) mkdir "$dir/had" || exit 1;; esac;;
   second) case "$SCRATCH_DIR" in *-1) ;; *) exit 1;; esac;;
   *) echo "Cannot load libcuda.so.1" >&2; exit 1;;
 esac

@@ -30,9 +30,10 @@ describe('a worker that is told to stop', { timeout: LIMIT_MS }, () => {
         ENCODER_PRESET: 'ultrafast',
       },
     });
-    const job = await upload(stack, await fileOf(plain));
-    await waitFor(async () => (await segmentsOf(job)).length > 0, { what: 'the start span to be done' });
+    // Before the upload, so that the run cannot be at its end; one rung without sound, so that it is one span.
     await stack.kill('segment-upload', 'SIGSTOP');
+    const alone = { renditions: ['240p'], audio: 'none' };
+    const job = await upload(stack, await fileOf(plain), undefined, alone);
     const whole = async () => (await scratchFiles(stack)).filter((name) => / \d+p-\d+$/.test(name)).length;
     let before = 0;
     await waitFor(
@@ -43,18 +44,16 @@ describe('a worker that is told to stop', { timeout: LIMIT_MS }, () => {
       },
       { what: 'the encoder to be held', intervalMs: 300 },
     );
-    const stored = (await segmentsOf(job)).length;
     const stopping = stack.kill('transcode', 'SIGTERM');
     await stack.kill('segment-upload', 'SIGCONT');
     await stopping;
     const atTheEdge = await segmentsOf(job);
-    expect(atTheEdge.length).toBeGreaterThanOrEqual(stored + 3);
-    const [span] = await stack.query(
-      `SELECT status, attempts, unclean_deaths, lease_owner FROM spans
-       WHERE job_id = $1 AND kind = 'video' ORDER BY position DESC LIMIT 1`,
+    expect(atTheEdge.length).toBeGreaterThanOrEqual(3);
+    const spans = await stack.query(
+      `SELECT status, attempts, unclean_deaths, lease_owner FROM spans WHERE job_id = $1 AND kind = 'video'`,
       [job],
     );
-    expect(span).toEqual({ status: 'pending', attempts: 0, unclean_deaths: 0, lease_owner: null });
+    expect(spans).toEqual([{ status: 'pending', attempts: 0, unclean_deaths: 0, lease_owner: null }]);
 
     await stack.restart('transcode');
     await mustComplete(stack, job, LIMIT_MS);

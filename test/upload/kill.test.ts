@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort, type RedisServer, startRedis } from '#launcher';
+import { type RedisServer, startRedis } from '#launcher';
 import { DataSource, dataSourceOptions } from '#persistence';
 import { DirectoryStore } from '#storage';
-import { startStack, testDir, waitFor } from '#testing';
+import { startStack, testDir, testPort, waitFor } from '#testing';
 import { isLongRun } from '../long-run.js';
 import {
   assembled,
@@ -31,7 +31,7 @@ let other: string;
 
 beforeAll(async () => {
   const dir = await testDir('redis');
-  redisOptions = { dir, port: await freePort(), password: 'own', logFile: join(dir, 'log'), durable: false };
+  redisOptions = { dir, port: await testPort(), password: 'own', logFile: join(dir, 'log'), durable: false };
   redis = await startRedis(redisOptions);
   const started = await startStack({
     env: { UPLOAD_MAX_CHUNK_SIZE: '4096', REDIS_URL: redis.url, SWEEP_INTERVAL_SECONDS: '0.3' },

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { freePort, startRedis } from '#launcher';
-import { testDir, waitFor } from '#testing';
+import { startRedis } from '#launcher';
+import { testDir, testPort, waitFor } from '#testing';
 import { jobOf, overdue, startUploads } from './support.js';
 
 it('S3-13 uploads go on while Redis is away, a stop does not wait for it, and the sweep comes back with it', async () => {
   const options = {
     dir: await testDir('redis'),
-    port: await freePort(),
+    port: await testPort(),
     password: 'away',
     logFile: `${await testDir('redis-log')}/log`,
     durable: false,

@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { freePort } from '#launcher';
 import { openDataSource } from '#persistence';
-import { readMetrics, type Stack, startStack, waitFor } from '#testing';
+import { readMetrics, type Stack, startStack, testPort, waitFor } from '#testing';
 import { scanStream } from '../../apps/upload/src/scan/clamd.js';
 import { fileOf, GOOD } from '../clips/good.js';
 import { isLongRun } from '../long-run.js';
@@ -69,7 +68,7 @@ describe('S3-09 a conversation with the scanner', () => {
   });
 
   it('takes a scanner that is away for no verdict', async () => {
-    await expect(scan(CLEAN, bytes(1), await freePort(0, new Set()))).rejects.toMatchObject({
+    await expect(scan(CLEAN, bytes(1), await testPort())).rejects.toMatchObject({
       name: 'ScannerError',
     });
   });
@@ -126,7 +125,7 @@ describe('S3-09 SCAN_MODE=before', () => {
   let stack: Stack;
   let clamd: ClamdStandIn;
   beforeAll(async () => {
-    const port = await freePort(0, new Set());
+    const port = await testPort();
     stack = await startScanned('before', port);
     clamd = new ClamdStandIn({ port });
   });

@@ -3,8 +3,9 @@ import { rmSync } from 'node:fs';
 import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, startPostgres, startRedis } from '#launcher';
+import { startPostgres, startRedis } from '#launcher';
 import { makeMigratedDatabase } from './database.js';
+import { testPort } from './ports.js';
 import { TEST_REDIS_DATABASES } from './redis.js';
 import { S3Server } from './s3-server.js';
 
@@ -19,7 +20,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   const remove = () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
   process.once('exit', remove);
   const password = randomBytes(12).toString('hex');
-  const redisPort = await freePort();
+  const redisPort = await testPort();
   const [redis, postgres] = await Promise.all([
     startRedis({
       dir: join(dir, 'redis'),
@@ -31,7 +32,7 @@ export default async function setup(): Promise<() => Promise<void>> {
     }),
     startPostgres({
       dir: join(dir, 'postgres'),
-      port: await freePort(0, new Set([redisPort])),
+      port: await testPort(new Set([redisPort])),
       password,
       logFile: join(dir, 'postgres.log'),
       durable: false,

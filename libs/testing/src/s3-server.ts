@@ -3,8 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, connect as dial, type Server } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { type Child, freePort, lastLines, startChild, waitUntil } from '#launcher';
+import { type Child, lastLines, startChild, waitUntil } from '#launcher';
 import { given } from './environment.js';
+import { testPort } from './ports.js';
 
 /** A real store that tests may use: what it is told by, with a bucket still to be made. */
 export interface S3Address {
@@ -82,7 +83,7 @@ export class S3Server {
 
   private async start() {
     const state = await mkdtemp(join(this.dir, 's3-'));
-    const port = await freePort();
+    const port = await testPort();
     const logFile = join(state, 'start.log');
     const secretAccessKey = 'testing';
     const child = await startChild({

@@ -2,9 +2,9 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ENVIRONMENT_KEYS } from '#config';
 import { SERVICES, type ServiceName } from '#contracts';
-import { freePort } from '#launcher';
 import { createTestDatabase } from './database.js';
 import { testDir } from './environment.js';
+import { testPort } from './ports.js';
 import { descendantsOf, stillRunning } from './processes.js';
 import { testRedisUrl } from './redis.js';
 import { TestService } from './service.js';
@@ -156,7 +156,7 @@ async function choosePorts(options: StackOptions): Promise<Record<ServiceName, n
   };
   for (const service of SERVICES) {
     for (let index = 0; index < (options.services?.[service] ?? 1); index++) {
-      const port = await freePort(0, taken);
+      const port = await testPort(taken);
       taken.add(port);
       ports[service].push(port);
     }
