@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Environment } from '#config';
 import { toQueuePriority } from '#contracts';
@@ -19,10 +20,16 @@ const TEN_SECONDS = 10;
 async function runSpans(count: number, between: (ran: number) => Promise<void> = async () => undefined) {
   const order: string[] = [];
   const errors: unknown[] = [];
+  const enough = new EventEmitter();
+  const ended = once(enough, 'ended');
   const consumer = consume(
     'span',
     async ({ spanId }) => {
-      if (order.length >= count) return { retryInMs: 60_000 };
+      // What is taken beyond stays in hand, so that nothing else of the line is, and stands there again afterwards.
+      if (order.length >= count) {
+        await ended;
+        return { retryInMs: 1 };
+      }
       const claim = await scene.spans.claim(spanId, 'w1', 60);
       if (claim.kind !== 'claimed') throw new Error(`a span that is ${claim.kind} was queued`);
       order.push(claim.span.jobId);
@@ -47,8 +54,10 @@ async function runSpans(count: number, between: (ran: number) => Promise<void> =
   try {
     await waitFor(() => order.length >= count || errors.length > 0, { what: `${count} spans to be run` });
   } finally {
-    // The last one in hand is done; left in hand, it would come again.
-    await consumer.close(10_000);
+    // The last one in hand is given back; left in hand, it would come again.
+    const closed = consumer.close(10_000);
+    enough.emit('ended');
+    await closed;
   }
   expect(errors).toEqual([]);
   return order;
