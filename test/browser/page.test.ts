@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stack, startStack, testDir, waitFor } from '#testing';
 import { spoken } from '../clips/spoken.js';
 import { isLongRun } from '../long-run.js';
-import { mustComplete, upload } from '../pipeline/harness.js';
+import { mustComplete, pausePackaging, upload } from '../pipeline/harness.js';
 import { chromiumPath, launch, visit } from './chromium.js';
 import { dashVisit } from './dash.js';
 import { bars, cardOf, currentTime, drop, ended, hasten, makeClip } from './scene.js';
@@ -41,6 +41,8 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
 
   it('S3-11 a dropped video shows moving bars and plays before its job is complete', async () => {
     const { page, troubles, playerErrors, close } = await visit(browser, stack.urls.gateway);
+    // The job cannot complete meanwhile, however quick the machine is.
+    const goOn = await pausePackaging(stack);
     await drop(page, CLIP, clip);
     const card = cardOf(page, CLIP);
     await card.waitFor();
@@ -54,8 +56,6 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
       },
       { what: 'the player', timeoutMs: 60_000, intervalMs: 100 },
     );
-    // Nothing more is stored now: the job cannot complete, however quick the machine is.
-    await stack.kill('segment-upload', 'SIGSTOP');
     await waitFor(async () => (await currentTime(card)) > 0.5, { what: 'the video to play' });
     jobId = (await card.getByRole('link').first().getAttribute('href'))?.split('/').at(-1) ?? '';
     expect(await statusOf(jobId)).toBe('processing');
@@ -63,7 +63,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
     const first = await currentTime(card);
     await waitFor(async () => (await currentTime(card)) > first + 0.5, { what: 'the picture to move on' });
     expect(await statusOf(jobId)).toBe('processing');
-    await stack.kill('segment-upload', 'SIGCONT');
+    await goOn();
 
     await waitFor(
       async () => {
@@ -74,7 +74,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
       { what: 'the job to complete', timeoutMs: 180_000, intervalMs: 100 },
     );
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
-    expect(seen.length).toBeGreaterThan(3);
+    expect(seen.length).toBeGreaterThan(2);
     expect(await card.getByLabel(`HLS address of ${CLIP}`).inputValue()).toContain('/master.m3u8');
     expect(await card.getByLabel(`DASH address of ${CLIP}`).inputValue()).toContain('/manifest.mpd');
 
@@ -172,6 +172,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
   it('S3-03 cancel ends the upload and the job', async () => {
     const { page, close } = await visit(browser, stack.urls.gateway);
     // Another file than the one that is known by now.
+    const goOn = await pausePackaging(stack);
     await drop(page, 'unwanted.mp4', Buffer.concat([clip, Buffer.from('\0\0\0\x08free')]));
     const card = cardOf(page, 'unwanted.mp4');
     await card.getByRole('progressbar', { name: '240p of unwanted.mp4' }).waitFor({ timeout: 60_000 });
@@ -179,6 +180,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium (skipped where no Chromium 
     await card.getByRole('button', { name: 'Cancel unwanted.mp4' }).click();
     await card.getByText('Cancelled', { exact: true }).waitFor();
     expect(await statusOf(id)).toBe('failed');
+    await goOn();
     await close();
   }, 120_000);
 

@@ -5,6 +5,7 @@ import type { Download } from '#contracts';
 import { type Stack, startStack, waitFor } from '#testing';
 import { COPIED, fileOf, SHAPED, TIMED } from '../clips/good.js';
 import { jobOf, MANY_SPANS, mustComplete, upload, waitUntilClean } from '../pipeline/harness.js';
+import { holdFinishing } from './held.js';
 import { downloadsOf, expectSameAsStream } from './mp4-file.js';
 
 const PATIENCE = 120_000;
@@ -66,7 +67,7 @@ describe('a rendition as one MP4', { timeout: PATIENCE }, () => {
   });
 
   it('a process that is killed with it leaves no second one and no rubbish', async () => {
-    await hold();
+    const letGo = await holdFinishing(stack, 'download');
     let ids = { session: '', job: '' };
     await upload(stack, await fileOf(clipOf('ntsc-rate')), (session) => {
       ids = session;
@@ -90,7 +91,7 @@ describe('a rendition as one MP4', { timeout: PATIENCE }, () => {
   });
 
   it('S3-03 of a job that is cancelled meanwhile nothing is left', async () => {
-    await hold();
+    const letGo = await holdFinishing(stack, 'download');
     let ids = { session: '', job: '' };
     await upload(stack, await fileOf(clipOf('portrait')), (session) => {
       ids = session;
@@ -123,11 +124,6 @@ describe('a rendition as one MP4', { timeout: PATIENCE }, () => {
 });
 
 /** No download counts before this is taken off again. */
-const hold = () =>
-  stack.query(
-    `ALTER TABLE finishing_tasks ADD CONSTRAINT held CHECK (kind <> 'download' OR status <> 'done') NOT VALID`,
-  );
-const letGo = () => stack.query('ALTER TABLE finishing_tasks DROP CONSTRAINT held');
 const playable = (id: string) =>
   waitFor(async () => (await jobOf(stack, id)).playback.hls, {
     what: 'the finished playlists',

@@ -5,6 +5,7 @@ import { type Clip, COPIED, fileOf, SHAPED, TIMED } from '../clips/good.js';
 import { isLongRun } from '../long-run.js';
 import { jobOf, MANY_SPANS, mustComplete, upload, waitUntilClean } from '../pipeline/harness.js';
 import { fetchBytes, fetchText } from '../verify/rendition.js';
+import { holdFinishing } from './held.js';
 import { frameShown, readStoryboard, sizeOf } from './pictures.js';
 
 const PATIENCE = 120_000;
@@ -93,7 +94,7 @@ describe('what is made beside and after the encode', { timeout: PATIENCE }, () =
 
   it('a killed process’s work is done again, and the stream can be played meanwhile', async () => {
     const file = await fileOf(clipOf('ntsc-rate'));
-    await stack.query('ALTER TABLE finishing_tasks ADD CONSTRAINT held CHECK (status <> $$done$$) NOT VALID');
+    const letGo = await holdFinishing(stack);
     const id = await upload(stack, file);
     const running = await waitFor(
       async () => {
@@ -107,7 +108,7 @@ describe('what is made beside and after the encode', { timeout: PATIENCE }, () =
     await stack.kill('transcode');
     await stack.query(`UPDATE finishing_tasks SET attempts = 0, status = 'running', lease_number = 7,
       lease_expires_at = now() WHERE job_id = '${id}'`);
-    await stack.query('ALTER TABLE finishing_tasks DROP CONSTRAINT held');
+    await letGo();
     await stack.restart('transcode');
     const job = await mustComplete(stack, id, PATIENCE);
     expect(job.warnings).toEqual([]);
@@ -116,7 +117,7 @@ describe('what is made beside and after the encode', { timeout: PATIENCE }, () =
   });
 
   it('S3-03 a job that is cancelled meanwhile leaves nothing', async () => {
-    await stack.query('ALTER TABLE finishing_tasks ADD CONSTRAINT held CHECK (status <> $$done$$) NOT VALID');
+    const letGo = await holdFinishing(stack);
     let ids = { session: '', job: '' };
     await upload(stack, await fileOf(clipOf('portrait')), (session) => {
       ids = session;
@@ -126,7 +127,7 @@ describe('what is made beside and after the encode', { timeout: PATIENCE }, () =
       timeoutMs: 40_000,
     });
     await fetch(`${stack.urls.upload}/v1/upload/video/session/${ids.session}`, { method: 'DELETE' });
-    await stack.query('ALTER TABLE finishing_tasks DROP CONSTRAINT held');
+    await letGo();
     await waitUntilClean(stack, ids);
     await waitFor(
       async () =>

@@ -57,7 +57,7 @@ it('the client comes back from a line that says nothing for as long as it was to
   const options = {
     gatewayUrl: gateway.url,
     jobId: upload.jobId,
-    silenceMs: 200,
+    silenceMs: 2000,
     signal: ending.signal,
     onConnection: (up: boolean) => {
       connection.push(up);

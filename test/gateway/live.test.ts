@@ -47,6 +47,7 @@ describe('live facts', () => {
         );
       }
       await tell(upload.jobId, `fact ${count}`);
+      if (count === total / 2) await joining[0];
     }
     const joined = await Promise.all(joining);
     await tell(upload.jobId, 'the last');
@@ -67,6 +68,26 @@ describe('live facts', () => {
     await tell(upload.jobId, 'the next');
     await watcher.hears(2);
     expect(watcher.order).toEqual(['snapshot 1', 'processing_progress 2']);
+  });
+
+  it('facts that come in quick succession go out in order, also where some are in rows only, and to who joins between', async () => {
+    const upload = await gateway.insertUpload();
+    const first = await watch();
+    await first.subscribe({ job_id: upload.jobId });
+    const late = await watch();
+    const total = 60;
+    let joined: Promise<unknown> | undefined;
+    for (let count = 1; count <= total; count += 1) {
+      const fact = await milestone(upload.jobId, `fact ${count}`);
+      // Every seventh was lost on its way: the next one, which names it, leads to the rows.
+      if (count % 7 > 0) await gateway.publish(fact);
+      if (count === 25) joined = late.subscribe({ job_id: upload.jobId });
+    }
+    await joined;
+    await first.hears(total);
+    await late.hears(total);
+    expect(first.numbers()).toEqual(upTo(0, total));
+    expect(late.numbers()).toEqual(upTo(late.snapshots[0]?.seq ?? 0, total));
   });
 
   it('a client that asks for a session and for its job hears each fact once', async () => {

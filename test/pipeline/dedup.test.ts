@@ -3,7 +3,7 @@ import { SluiceClient } from '#client';
 import { fileSource } from '#client/node';
 import { type Stack, startStack, waitFor } from '#testing';
 import { fileOf, GOOD } from '../clips/good.js';
-import { jobOf, MANY_SPANS, mustComplete, streamOf } from './harness.js';
+import { jobOf, MANY_SPANS, mustComplete, pausePackaging, streamOf } from './harness.js';
 
 /** All but the first span gives way to whatever else the machine does. */
 const PATIENCE_MS = 90_000;
@@ -24,6 +24,8 @@ it(
     const clip = GOOD.find((good) => good.name === 'moov-at-the-end');
     if (!clip) throw new Error('there is no such clip');
     const source = await fileSource(await fileOf(clip));
+    // It is at work as long as we look, however quick the machine is.
+    const goOn = await pausePackaging(stack);
     const clients = stack.processes.upload.map(({ url }) => new SluiceClient({ uploadUrl: url }));
     const sessions = await Promise.all(clients.map((client) => client.upload(source)));
     const jobs = await stack.query('SELECT id, waits_for FROM jobs ORDER BY waits_for IS NULL DESC');
@@ -33,7 +35,6 @@ it(
     await waitFor(async () => (await jobOf(stack, heir)).playback.early, {
       what: 'the early stream of both',
     });
-    // Nothing more is encoded meanwhile, however quick the machine is.
     await stack.kill('transcode', 'SIGSTOP');
     const shown = await jobOf(stack, heir);
     expect(shown).toMatchObject({ status: 'processing', stage: 'transcoding' });
@@ -44,6 +45,7 @@ it(
     const owner = sessions.find((session) => session.job_id === working);
     await clients[0]?.cancel(owner?.session_id ?? '');
     await stack.kill('transcode', 'SIGCONT');
+    await goOn();
     expect(await jobOf(stack, working)).toMatchObject({ status: 'failed', error_code: 'cancelled' });
     const done = await mustComplete(stack, heir, PATIENCE_MS);
     expect(done.renditions.every((r) => r.segments_completed === r.segments_total)).toBe(true);

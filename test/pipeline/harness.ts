@@ -10,6 +10,16 @@ import { descendantsOf, type Stack, waitFor } from '#testing';
 /** Small segments and spans, so that clips of a few seconds have several of both. */
 export const MANY_SPANS = { SEGMENT_SECONDS: '1', SPAN_SECONDS: '2', ENCODER_PRESET: 'ultrafast' };
 
+/** Until what it answers with is called no job completes, however quick the encode is. */
+export async function pausePackaging(stack: Stack): Promise<() => Promise<void>> {
+  const queues = new QueueProducer(stack.redisUrl, 'test');
+  await queues.queue('package').pause();
+  return async () => {
+    await queues.queue('package').resume();
+    await queues.close();
+  };
+}
+
 /** Chunks are small and come in no order: 7 to 8 of them, whatever the file. */
 const CHUNKS = 7;
 

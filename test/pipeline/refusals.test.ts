@@ -6,7 +6,7 @@ import { type Stack, startStack, waitFor } from '#testing';
 import { BAD, type BadFile, badFileOf } from '../clips/bad.js';
 import { fileOf, GOOD } from '../clips/good.js';
 import { idOf, open, patch } from '../upload/tus-support.js';
-import { jobEnd, jobOf, mustComplete, upload, waitUntilClean } from './harness.js';
+import { jobEnd, jobOf, mustComplete, pausePackaging, upload, waitUntilClean } from './harness.js';
 
 const clip = (name: string) => {
   const found = GOOD.find((good) => good.name === name);
@@ -74,6 +74,7 @@ describe('what no stream can come of', () => {
 
   it('S3-03 a cancel in the middle of the encode leaves nothing behind', async () => {
     const ids = { session: '', job: '' };
+    const goOn = await pausePackaging(stack);
     await upload(stack, await clip('plain'), (opened) => Object.assign(ids, opened));
     await waitFor(
       async () =>
@@ -82,6 +83,7 @@ describe('what no stream can come of', () => {
     );
     expect((await jobOf(stack, ids.job)).status).toBe('processing');
     await new SluiceClient({ uploadUrl: stack.urls.upload }).cancel(ids.session);
+    await goOn();
     expect(await jobEnd(stack, ids.job)).toMatchObject({ status: 'failed', error_code: 'cancelled' });
     await waitUntilClean(stack, ids);
     await waitFor(

@@ -1,6 +1,8 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SluiceClient } from '#client';
-import { descendantsOf, type Stack, startStack, waitFor } from '#testing';
+import { descendantsOf, type Stack, startStack, testDir, waitFor } from '#testing';
 import { fileOf, TIMED } from '../clips/good.js';
 import { jobOf, mustComplete, upload, waitUntilClean } from '../pipeline/harness.js';
 
@@ -10,12 +12,23 @@ const plain = TIMED.find((clip) => clip.name === 'plain')!;
 const SLOW = {
   SEGMENT_SECONDS: '1',
   SPAN_SECONDS: '30',
-  ENCODER_PRESET: 'medium',
+  ENCODER_PRESET: 'ultrafast',
   LEASE_SECONDS: '7',
   RECONCILE_INTERVAL_SECONDS: '600',
   SPAN_CONCURRENCY: '1',
   PROCESSING_MAX_CONCURRENT_JOBS: '1',
 };
+
+/** In place of ffmpeg: what makes more than one rung reads slowly, however quick the machine is. */
+const STAND_IN = `#!/bin/bash
+case "$*" in *split=3*) ;; *) exec ffmpeg "$@";; esac
+args=()
+for arg; do
+  [ "$arg" = -i ] && args+=(-readrate 0.1)
+  args+=("$arg")
+done
+exec ffmpeg "\${args[@]}"
+`;
 
 let stack: Stack;
 afterEach(() => stack?.stop());
@@ -36,7 +49,10 @@ const hasLongSpan = async (job: string) =>
 
 describe('S3-03 a cancelled job', { timeout: 120_000 }, () => {
   it('ends a running encode in another process within 2 s, and the next job has its place and its slot', async () => {
-    stack = await startStack({ env: SLOW });
+    const ffmpeg = join(await testDir('slow-ffmpeg'), 'ffmpeg');
+    await writeFile(ffmpeg, STAND_IN);
+    await chmod(ffmpeg, 0o755);
+    stack = await startStack({ env: { ...SLOW, FFMPEG_PATH: ffmpeg } });
     const ids = { session: '', job: '' };
     await upload(stack, await fileOf(plain), (given) => Object.assign(ids, given));
     const pid = await waitFor(async () => (await hasLongSpan(ids.job)) && longEncoder(), {

@@ -296,8 +296,13 @@ it('S3-04 ENABLE_DEDUPLICATION=false processes every file and tells nobody of an
       await put(to, id, 0, file);
       ids.push(id);
     }
-    const jobs = await Promise.all(ids.map((id) => jobOf(alone, id)));
-    await waitFor(() => jobs.every((job) => job.source_complete), { what: 'both to be complete' });
+    const jobs = await waitFor(
+      async () => {
+        const now = await Promise.all(ids.map((id) => jobOf(alone, id)));
+        return now.every((job) => job.source_complete) && now;
+      },
+      { what: 'both to be complete' },
+    );
     expect(jobs.map((job) => job.waits_for)).toEqual([null, null]);
     const answer = await call<KnownFileData>(to, 'POST', '/known', {
       body: JSON.stringify({ size: 3000, edges_sha256: sha256(file) }),

@@ -26,19 +26,16 @@ const { DigestThread } = (await import(
 )) as typeof import('../../apps/upload/src/digest/thread.js');
 
 const CHUNK = 512 * 1024;
+const LIMITS = { UPLOAD_MAX_CHUNK_SIZE: String(CHUNK), UPLOAD_MAX_FILE_SIZE: String(64 * CHUNK) };
 let stack: UploadStack;
 
 beforeAll(async () => {
-  stack = await startUploads(2, {
-    UPLOAD_MAX_CHUNK_SIZE: String(CHUNK),
-    UPLOAD_MAX_FILE_SIZE: String(64 * CHUNK),
-    UPLOAD_COMPLETE_WAIT_SECONDS: '1',
-  });
+  stack = await startUploads(2, LIMITS);
 });
 afterAll(() => stack?.stop());
 
-const completed = (id: string, file: Buffer, at = 0) =>
-  waitFor(async () => (await look(stack.uploads[at]!, id)).body.data.sha256 === sha256(file), {
+const completed = (id: string, file: Buffer, url = stack.uploads[0]!) =>
+  waitFor(async () => (await look(url, id)).body.data.sha256 === sha256(file), {
     what: 'the digest',
   });
 const edgesOf = async (id: string) =>
@@ -115,33 +112,38 @@ describe('the SHA-256 of a file', () => {
     await stack.kill('upload');
     for (const { at, url } of chunks.slice(4))
       expect((await put(url, id, at, file.subarray(at, at + CHUNK))).status).toBe(200);
-    await completed(id, file, 1);
+    await completed(id, file, stack.uploads[1]);
     await stack.restart('upload');
   });
 
   it('S1-10 that takes long does not hold a request: the file is completed by itself', async () => {
-    const file = videoBytes(3 * CHUNK);
-    const url = stack.uploads[0]!;
-    const { session_id: id } = await created(url, { size: file.length });
-    // A process that is slow, and alive as far as anyone can tell.
-    const lease = (until: string) =>
-      stack.query(
-        `UPDATE upload_sessions SET digest_owner = 'a slow process', digest_until = now() + $2::interval WHERE id = $1`,
-        [id, until],
-      );
-    await lease('1 hour');
-    const answers = [];
-    for (const { at } of deal(file.length, () => 0))
-      answers.push(await put(url, id, at, file.subarray(at, at + CHUNK)));
-    expect(answers.at(-1)).toMatchObject({
-      status: 200,
-      body: { data: { status: 'active', bytes_received: file.length } },
-    });
-    const asked = await complete(url, id);
-    expect(asked).toMatchObject({ status: 200, body: { data: { status: 'active', missing: [] } } });
-    await lease('0 seconds');
-    await completed(id, file);
-    expect(await eventsOf(stack, id)).toEqual(['upload_started', 'upload_completed']);
+    const impatient = await startUploads(1, { ...LIMITS, UPLOAD_COMPLETE_WAIT_SECONDS: '1' });
+    try {
+      const file = videoBytes(3 * CHUNK);
+      const url = impatient.uploads[0]!;
+      const { session_id: id } = await created(url, { size: file.length });
+      // A process that is slow, and alive as far as anyone can tell.
+      const lease = (until: string) =>
+        impatient.query(
+          `UPDATE upload_sessions SET digest_owner = 'a slow process', digest_until = now() + $2::interval WHERE id = $1`,
+          [id, until],
+        );
+      await lease('1 hour');
+      const answers = [];
+      for (const { at } of deal(file.length, () => 0))
+        answers.push(await put(url, id, at, file.subarray(at, at + CHUNK)));
+      expect(answers.at(-1)).toMatchObject({
+        status: 200,
+        body: { data: { status: 'active', bytes_received: file.length } },
+      });
+      const asked = await complete(url, id);
+      expect(asked).toMatchObject({ status: 200, body: { data: { status: 'active', missing: [] } } });
+      await lease('0 seconds');
+      await completed(id, file, url);
+      expect(await eventsOf(impatient, id)).toEqual(['upload_started', 'upload_completed']);
+    } finally {
+      await impatient.stop();
+    }
   });
 
   it('is computed and the session completed when nobody asks', async () => {

@@ -104,19 +104,28 @@ describe('tus-js-client', () => {
 
   it('goes on when the upload process is killed in the middle of a chunk and started again', async () => {
     const file = videoBytes(2_000_000);
+    // Its pieces are recorded up to the middle; the next one waits until we have looked.
+    await stack.query('CREATE TABLE held ()');
+    await stack.query('INSERT INTO held DEFAULT VALUES');
+    await stack.query(`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      WHILE EXISTS (SELECT 1 FROM held) LOOP PERFORM pg_sleep(0.02); END LOOP; RETURN NEW; END $$`);
+    await stack.query(`CREATE TRIGGER hold BEFORE INSERT ON upload_chunks FOR EACH ROW
+      WHEN (NEW.byte_offset >= 500000) EXECUTE FUNCTION hold()`);
+    const ofUpload = `FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`;
+    const waiting = () => stack.query(`SELECT pid ${ofUpload}`);
     let url = '';
     const sent = send(file, {}, (upload) => {
       upload.options.onUploadUrlAvailable = () => {
         url = upload.url ?? '';
       };
     });
-    await waitFor(async () => url !== '' && (await rowsOf(stack, idOf(url))).length >= 3, {
-      what: 'some pieces',
-      intervalMs: 10,
-    });
+    await waitFor(async () => (await waiting()).length > 0, { what: 'a piece to be held' });
+    expect((await rowsOf(stack, idOf(url))).length).toBeGreaterThan(2);
     await stack.kill('upload');
     const [row] = await stack.query('SELECT writing, status FROM upload_sessions WHERE id = $1', [idOf(url)]);
     expect(row).toEqual({ writing: true, status: 'active' });
+    await stack.query(`SELECT pg_terminate_backend(pid) ${ofUpload}`);
+    await stack.query('DROP TRIGGER hold ON upload_chunks');
     await stack.restart('upload');
     await expectWhole(idOf(await sent), file);
   });
