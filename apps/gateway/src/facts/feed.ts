@@ -24,6 +24,8 @@ export interface Newest {
  */
 export abstract class Feed {
   readonly subscriptions = new Set<Subscription>();
+  /** When `flush` was called last, on the monotonic clock. */
+  flushedAt = Number.NEGATIVE_INFINITY;
   protected reading = false;
   private again = false;
   private end: number | null = null;
@@ -42,6 +44,8 @@ export abstract class Feed {
   protected abstract isFor(fact: Fact, subscription: Subscription): boolean;
   /** The rows are out, up to the head; while `reading` there may be more. */
   protected abstract caughtUp(): void;
+  /** Sends what was offered and fits. */
+  abstract flush(): void;
 
   /** Every durable fact up to here is out; null while nobody has said where to begin. */
   get head(): number | null {
@@ -83,6 +87,8 @@ export abstract class Feed {
           newest = await this.newestProgress(subscription);
           owed = false;
         } else {
+          // What was offered before is missed, not sent after what is newer.
+          this.flush();
           const progress = new Map(newest?.facts.map((fact) => [fact.job_id, fact]));
           for (const [jobId, fact] of subscription.missed) progress.set(jobId, fact);
           subscription.missed.clear();

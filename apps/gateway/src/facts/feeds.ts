@@ -8,6 +8,14 @@ import { JobFeed } from './job-feed.js';
 import type { Subscription } from './subscription.js';
 import { TenantFeed } from './tenant-feed.js';
 
+/**
+ * A client is written to at most so often, in milliseconds: what comes sooner goes out with the next write, in order.
+ * The first fact after a pause goes at once. Writes are what a busy gateway spends most of its time with.
+ */
+const PACE_MS = 40;
+/** How late a write may be. */
+const TICK_MS = 10;
+
 type Names = { job: string | undefined; tenant: string | undefined };
 
 /** The feeds that somebody follows in this process, and where the stream's entries go. */
@@ -15,6 +23,9 @@ type Names = { job: string | undefined; tenant: string | undefined };
 export class Feeds {
   private readonly jobs = new Map<string, JobFeed>();
   private readonly tenants = new Map<string, TenantFeed>();
+  /** Those that have something to send and were sent a moment ago. */
+  private readonly paced = new Set<JobFeed | TenantFeed>();
+  private timer: NodeJS.Timeout | null = null;
 
   constructor(
     @Inject(CONTEXT) private readonly context: ServiceContext,
@@ -67,7 +78,7 @@ export class Feeds {
         touched.add(feed);
       }
     }
-    for (const feed of touched) feed.flush();
+    this.flush(touched);
   }
 
   /** The rows may have more than the stream brought. */
@@ -82,6 +93,24 @@ export class Feeds {
     }
     if (tenants.length > 0)
       for (const id of await this.rows.tenantsBehind(tenants)) this.tenants.get(id)?.wake();
+  }
+
+  private flush(feeds: Iterable<JobFeed | TenantFeed>): void {
+    const now = performance.now();
+    for (const feed of feeds) {
+      if (now - feed.flushedAt < PACE_MS) {
+        this.paced.add(feed);
+        continue;
+      }
+      this.paced.delete(feed);
+      feed.flushedAt = now;
+      feed.flush();
+    }
+    if (this.paced.size === 0 || this.timer) return;
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.flush([...this.paced]);
+    }, TICK_MS).unref();
   }
 
   /** What ended a job goes with its rows, perhaps before it has gone out. */

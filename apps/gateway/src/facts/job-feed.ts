@@ -39,6 +39,12 @@ export class JobFeed extends Feed {
     this.send(this.out.splice(0));
   }
 
+  /** What the stream brought goes before the rows. */
+  override wake(): void {
+    if (!this.reading) this.flush();
+    super.wake();
+  }
+
   protected numberOf(fact: Fact): number {
     return fact.seq;
   }
