@@ -42,9 +42,7 @@ describe.skipIf(!chromiumPath)(
       const input = page.getByLabel('API key or upload token');
       await input.fill('not a key');
       await page.getByRole('button', { name: 'Go on' }).click();
-      await waitFor(async () => (await input.inputValue().catch(() => '-')) === '', {
-        what: 'the second question',
-      });
+      await page.getByRole('alert').getByText('That one was not taken').waitFor();
       await input.fill(key);
       await input.press('Enter');
       await page.getByRole('heading', { name: 'Drop a video, watch it at once' }).waitFor();

@@ -38,8 +38,16 @@ export async function isAdmitted(): Promise<boolean> {
   return response.status !== 401;
 }
 
-/** Asks the person for a key or token; `then` tries it. */
+/** Asks the person for a key or token; `then` tries it. Says so when the one that is stored was not taken. */
 export function askForToken(then: () => void): HTMLElement {
+  const refused =
+    getToken() === null
+      ? null
+      : el(
+          'p',
+          { class: 'refused', attrs: { role: 'alert' } },
+          'That one was not taken: it may be mistyped, expired or revoked.',
+        );
   const input = el('input', {
     attrs: { type: 'password', autocomplete: 'off', 'aria-label': 'API key or upload token', required: '' },
   });
@@ -47,6 +55,7 @@ export function askForToken(then: () => void): HTMLElement {
     'form',
     { class: 'notice' },
     el('p', {}, 'This service asks who you are. Give an API key or an upload token; this tab keeps it.'),
+    refused,
     input,
     button('Go on', 'primary', () => form.requestSubmit()),
   );
