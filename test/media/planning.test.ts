@@ -137,9 +137,9 @@ describe('spans', () => {
   const grid = gridOf({ num: 30, den: 1 });
 
   it('cover every segment once, in order', () => {
-    for (const segments of [1, 2, 5, 6, 7, 30, 31, 5000]) {
+    for (const [i, segments] of [1, 2, 5, 6, 7, 30, 31, 300, 5000].flatMap((n) => [n, n]).entries()) {
       const borders = Array.from({ length: segments + 1 }, (_, i) => i * 120);
-      const spans = planSpans(grid, borders, [0], 20);
+      const spans = planSpans(grid, borders, [0], 20, i % 2 ? 3 : 1);
       expect(spans[0]?.firstSegment).toBe(0);
       expect(spans.reduce((sum, span) => sum + span.segmentCount, 0)).toBe(segments);
       for (let i = 1; i < spans.length; i++) {
@@ -148,6 +148,19 @@ describe('spans', () => {
       }
       expect(spans.length).toBeLessThanOrEqual(201);
     }
+  });
+
+  it('of a small ladder are longer while much is left, and short at the end', () => {
+    const seconds = Array.from({ length: 20 * 60 + 1 }, (_, i) => i);
+    const counts = (minutes: number, stretch: number) => {
+      const borders = Array.from({ length: minutes * 15 + 1 }, (_, i) => i * 120);
+      return planSpans(grid, borders, seconds, 20, stretch).map(({ segmentCount }) => segmentCount);
+    };
+    expect(counts(5, 1)).toEqual(Array.from({ length: 15 }, () => 5));
+    expect(counts(5, 3)).toEqual([12, 10, 8, 7, 6, 5, 5, 5, 5, 5, 5, 2]);
+    expect(counts(1, 3)).toEqual([5, 5, 5]);
+    expect(Math.max(...counts(20, 3))).toBe(15);
+    expect(counts(20, 3).length).toBeLessThan(counts(20, 1).length / 2);
   });
 
   it('begin where the least is decoded twice', () => {

@@ -6,6 +6,8 @@ export interface SpanRange {
 }
 
 const MOST_SPANS = 200;
+/** Of what is left a span takes at most such a part, so that those at the end are short again. */
+const LEFT = 6;
 /** How far a span may be from the wanted number of segments so that its start lies better. */
 const SLACK = 0.25;
 
@@ -13,16 +15,28 @@ const SLACK = 0.25;
  * Cuts the segments into spans of about the wanted length. A span's decoding begins at the last source key
  * frame at or before its first frame, so what lies between is decoded twice: of the borders near the
  * wanted one, the one with the least waste is taken. `keyFrames`: seconds, ascending.
+ *
+ * Where a start of the encoder costs much beside the encoding, spans may be `stretch` times as long while there is
+ * much left, and come down to the wanted length towards the end: what is begun last must not be waited for long
+ * (guided self-scheduling, Polychronopoulos and Kuck 1987).
  */
-export function planSpans(grid: Grid, borders: number[], keyFrames: number[], seconds: number): SpanRange[] {
+export function planSpans(
+  grid: Grid,
+  borders: number[],
+  keyFrames: number[],
+  seconds: number,
+  stretch = 1,
+): SpanRange[] {
   const segments = borders.length - 1;
   const perSegment = frameTime(grid, borders.at(-1) as number) / segments;
   const fewest = Math.ceil(segments / MOST_SPANS);
-  const wanted = Math.max(1, Math.round(seconds / perSegment), fewest);
-  const slack = Math.floor(wanted * SLACK);
+  const shortest = Math.max(1, Math.round(seconds / perSegment), fewest);
+  const longest = Math.max(shortest, Math.floor((seconds * stretch) / perSegment));
   const spans: SpanRange[] = [];
   for (let first = 0; first < segments; ) {
     const rest = segments - first;
+    const wanted = Math.max(shortest, Math.min(longest, Math.floor(rest / LEFT)));
+    const slack = Math.floor(wanted * SLACK);
     const count = rest <= wanted + slack ? rest : bestCount(first, wanted, slack);
     spans.push({ firstSegment: first, segmentCount: count });
     first += count;

@@ -9,6 +9,10 @@ import { keyFrameBefore, planSpans, type SpanRange } from './spans.js';
 /** Containers whose seek may land late get this much head start, in seconds. */
 const SEEK_MARGIN: Partial<Record<Container, number>> = { mpegts: 1.5, ogg: 1.5, avi: 0.1, matroska: 0.1 };
 
+/** Pixels of a picture in all rungs from 1080p to 240p. */
+const WHOLE_LADDER = 3_730_000;
+const MOST_STRETCH = 3;
+
 /** Bytes that somebody has read already. */
 const READ: ByteRange = { from: 0, to: 0 };
 
@@ -104,6 +108,7 @@ export function planWork(
     borders,
     source.timeline.keyFrames.map((t) => t - zeroSeconds),
     options.spanSeconds,
+    stretchOf(renditions),
   )) {
     const seekSeconds = seekOf(source, timeOf(range.firstSegment));
     const from = seekSeconds ?? 0;
@@ -119,6 +124,16 @@ export function planWork(
     });
   }
   return spans;
+}
+
+/** How many times cheaper than the whole ladder what is encoded here is, by its pixels: such spans may be longer. */
+function stretchOf(renditions: PlannedRendition[]): number {
+  const pixels = renditions.reduce(
+    (sum, { kind, mode, width, height }) =>
+      kind === 'video' && mode === 'encode' ? sum + (width ?? 0) * (height ?? 0) : sum,
+    0,
+  );
+  return Math.min(MOST_STRETCH, Math.max(1, WHOLE_LADDER / Math.max(1, pixels)));
 }
 
 /** Tracks that nobody waits for: the other languages read along, and text is read when all of it is there. */
