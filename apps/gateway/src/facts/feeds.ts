@@ -115,7 +115,10 @@ export class Feeds {
 
   /** What ended a job goes with its rows, perhaps before it has gone out. */
   private end(jobId: string): void {
-    for (const subscription of this.jobs.get(jobId)?.subscriptions ?? []) {
+    const feed = this.jobs.get(jobId);
+    // Rows cannot bring what waits for its write any more.
+    feed?.flush();
+    for (const subscription of feed?.subscriptions ?? []) {
       if (!subscription.hasBegun) continue;
       if (subscription.open) subscription.member.jobRemoved(subscription);
       this.leave(subscription);
